@@ -1,0 +1,6 @@
+//! Floor 0: ids, time, paging, redaction. Knows nothing of the rest.
+
+pub mod clock;
+pub mod ids;
+pub mod paging;
+pub mod redact;

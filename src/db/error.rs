@@ -1,0 +1,48 @@
+//! What can go wrong with the database.
+
+/// A failed read or write.
+#[derive(Debug, thiserror::Error)]
+pub enum DbError {
+    /// `database.url` is neither `sqlite` nor a PostgreSQL URL.
+    #[error("database.url must be \"sqlite\" or start with \"postgres://\"")]
+    Url,
+    /// A statement failed.
+    #[error(transparent)]
+    Sqlx(#[from] sqlx::Error),
+    /// The schema could not be brought up to date.
+    #[error("migration failed: {0}")]
+    Migrate(#[from] sqlx::migrate::MigrateError),
+    /// The commit that this command shared with others failed: nothing of it happened.
+    #[error("commit failed: {message}")]
+    Commit {
+        /// What the database said.
+        message: String,
+        /// Whether it said so for want of space.
+        full: bool,
+    },
+    /// The database is closing.
+    #[error("the database is closing")]
+    Closed,
+}
+
+impl DbError {
+    /// Whether the disk is full.
+    pub fn is_full(&self) -> bool {
+        match self {
+            Self::Sqlx(error) => sqlx_is_full(error),
+            Self::Commit { full, .. } => *full,
+            _ => false,
+        }
+    }
+}
+
+/// Whether `error` says that the disk is full: SQLITE_FULL (13), or PostgreSQL's class 53100 `disk_full`.
+pub fn sqlx_is_full(error: &sqlx::Error) -> bool {
+    match error {
+        sqlx::Error::Database(db) => db
+            .code()
+            .is_some_and(|code| code == "13" || code == "53100"),
+        sqlx::Error::Io(io) => io.kind() == std::io::ErrorKind::StorageFull,
+        _ => false,
+    }
+}

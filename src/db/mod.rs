@@ -1,0 +1,142 @@
+//! Floor 1: the database. One SQL text over SQLite (embedded, the default) and PostgreSQL.
+//!
+//! Reads go to a pool with [`on_db!`](crate::on_db); writes go through [`Db::write`], which answers only after the commit.
+
+mod error;
+mod migrate;
+mod sqlite;
+mod writer;
+
+use std::path::Path;
+
+use futures::future::BoxFuture;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use sqlx::{PgConnection, PgPool, SqliteConnection, postgres::PgPoolOptions};
+
+pub use error::DbError;
+
+/// `[database]` of config.toml.
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct DatabaseConfig {
+    /// `sqlite` for the embedded database under the data directory, or a `postgres://` URL.
+    pub url: String,
+    /// Connections of the PostgreSQL pool, or reading connections of SQLite.
+    pub max_connections: u32,
+}
+
+impl Default for DatabaseConfig {
+    fn default() -> Self {
+        Self {
+            url: "sqlite".into(),
+            max_connections: 4,
+        }
+    }
+}
+
+/// An open database. Cheap to clone.
+#[derive(Clone, Debug)]
+pub enum Db {
+    /// Embedded: a pool of readers and one writer with group commit.
+    Sqlite(sqlite::Sqlite),
+    /// Shared by several hubs.
+    Postgres(PgPool),
+}
+
+/// A transaction's connection, on either database. Use it with [`on_tx!`](crate::on_tx).
+#[derive(Debug)]
+pub enum Tx<'t> {
+    /// A connection of the embedded database.
+    Sqlite(&'t mut SqliteConnection),
+    /// A PostgreSQL connection.
+    Postgres(&'t mut PgConnection),
+}
+
+/// Runs the same expression against whichever pool is open. It must be of one type on both: turn a query result into
+/// `rows_affected()` or `()` inside it.
+#[macro_export]
+macro_rules! on_db {
+    ($db:expr, $pool:ident => $body:expr) => {
+        match $db {
+            $crate::db::Db::Sqlite(sqlite) => {
+                let $pool = sqlite.readers();
+                $body
+            }
+            $crate::db::Db::Postgres($pool) => $body,
+        }
+    };
+}
+
+/// Runs the same expression against whichever connection the transaction holds.
+#[macro_export]
+macro_rules! on_tx {
+    ($tx:expr, $conn:ident => $body:expr) => {
+        match &mut $tx {
+            $crate::db::Tx::Sqlite($conn) => $body,
+            $crate::db::Tx::Postgres($conn) => $body,
+        }
+    };
+}
+
+impl Db {
+    /// Opens the database that `config` names, under `data` when it is embedded, and brings its schema up to date.
+    pub async fn open(config: &DatabaseConfig, data: &Path) -> Result<Self, DbError> {
+        if config.url == "sqlite" {
+            let path = data.join("syndarix.db");
+            let sqlite = sqlite::Sqlite::open(&path, config.max_connections.max(1)).await?;
+            return Ok(Self::Sqlite(sqlite));
+        }
+        if !config.url.starts_with("postgres://") && !config.url.starts_with("postgresql://") {
+            return Err(DbError::Url);
+        }
+        let pool = PgPoolOptions::new()
+            .max_connections(config.max_connections.max(2))
+            .acquire_timeout(std::time::Duration::from_secs(10))
+            .connect(&config.url)
+            .await?;
+        migrate::POSTGRES.run(&pool).await?;
+        Ok(Self::Postgres(pool))
+    }
+
+    /// Runs `command` in a transaction of its own and answers after the commit. An `Err` rolls it back and it alone,
+    /// even where other commands share the commit. Dropping the future does not undo a command that was handed over.
+    pub async fn write<R, E, F>(&self, command: F) -> Result<R, E>
+    where
+        F: for<'t> FnOnce(Tx<'t>) -> BoxFuture<'t, Result<R, E>> + Send + 'static,
+        R: Send + 'static,
+        E: From<DbError> + Send + 'static,
+    {
+        match self {
+            Self::Sqlite(sqlite) => sqlite.writer().write(command).await,
+            Self::Postgres(pool) => {
+                let mut tx = pool.begin().await.map_err(DbError::from)?;
+                let out = command(Tx::Postgres(&mut tx)).await?;
+                tx.commit().await.map_err(DbError::from)?;
+                Ok(out)
+            }
+        }
+    }
+
+    /// `sqlite` or `postgres`.
+    pub fn kind(&self) -> &'static str {
+        match self {
+            Self::Sqlite(_) => "sqlite",
+            Self::Postgres(_) => "postgres",
+        }
+    }
+
+    /// Answers when the database does.
+    pub async fn ping(&self) -> Result<(), DbError> {
+        on_db!(self, pool => sqlx::query("select 1").execute(pool).await.map(|_| ()))?;
+        Ok(())
+    }
+
+    /// Closes every connection; what was acknowledged is on disk already.
+    pub async fn close(&self) {
+        match self {
+            Self::Sqlite(sqlite) => sqlite.close().await,
+            Self::Postgres(pool) => pool.close().await,
+        }
+    }
+}

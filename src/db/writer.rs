@@ -1,0 +1,144 @@
+//! SQLite's one writer. Commands that arrive while a commit is under way share the next one (group commit), each inside
+//! its own savepoint, so that one command's failure undoes that command alone. Nobody is answered before the commit.
+
+use futures::future::BoxFuture;
+use sqlx::{Connection, Executor, SqliteConnection};
+use tokio::sync::{mpsc, oneshot};
+
+use super::{DbError, Tx, error::sqlx_is_full};
+
+/// Commands waiting; past it callers wait to hand over.
+const QUEUE: usize = 1024;
+/// Most commands in one commit: bounds how long the first waits for the last.
+const BATCH: usize = 128;
+
+/// What the commit did, told to every command in it.
+type Committed<'a> = Result<(), &'a sqlx::Error>;
+/// Answers the caller of one command once the commit's outcome is known.
+type Reply = Box<dyn FnOnce(Committed<'_>) + Send>;
+/// A command: runs inside the transaction; says whether to keep its work, and how to answer.
+type Command = Box<dyn for<'t> FnOnce(Tx<'t>) -> BoxFuture<'t, (bool, Reply)> + Send>;
+
+enum Message {
+    Run(Command),
+    Close(oneshot::Sender<()>),
+}
+
+/// A handle to the writer. Cheap to clone.
+#[derive(Clone, Debug)]
+pub struct Writer {
+    queue: mpsc::Sender<Message>,
+}
+
+impl Writer {
+    pub(super) fn spawn(conn: SqliteConnection) -> Self {
+        let (queue, inbox) = mpsc::channel(QUEUE);
+        tokio::spawn(run(conn, inbox));
+        Self { queue }
+    }
+
+    pub(super) async fn write<R, E, F>(&self, command: F) -> Result<R, E>
+    where
+        F: for<'t> FnOnce(Tx<'t>) -> BoxFuture<'t, Result<R, E>> + Send + 'static,
+        R: Send + 'static,
+        E: From<DbError> + Send + 'static,
+    {
+        let (answer, answered) = oneshot::channel::<Result<R, E>>();
+        let command: Command = Box::new(move |tx| {
+            Box::pin(async move {
+                let out = command(tx).await;
+                let keep = out.is_ok();
+                let reply: Reply = Box::new(move |committed| {
+                    let out = match committed {
+                        Ok(()) => out,
+                        Err(error) => out.and(Err(commit_failed(error).into())),
+                    };
+                    // The caller may have gone; the work stands all the same.
+                    let _gone = answer.send(out);
+                });
+                (keep, reply)
+            })
+        });
+        self.queue
+            .send(Message::Run(command))
+            .await
+            .map_err(|_| DbError::Closed)?;
+        answered.await.map_err(|_| DbError::Closed)?
+    }
+
+    /// Runs what is queued, then closes the connection.
+    pub(super) async fn close(&self) {
+        let (done, closed) = oneshot::channel();
+        if self.queue.send(Message::Close(done)).await.is_ok() {
+            let _already_gone = closed.await;
+        }
+    }
+}
+
+fn commit_failed(error: &sqlx::Error) -> DbError {
+    DbError::Commit {
+        message: error.to_string(),
+        full: sqlx_is_full(error),
+    }
+}
+
+async fn run(mut conn: SqliteConnection, mut inbox: mpsc::Receiver<Message>) {
+    let mut batch = Vec::with_capacity(BATCH);
+    while inbox.recv_many(&mut batch, BATCH).await > 0 {
+        let mut commands = Vec::with_capacity(batch.len());
+        let mut closing = Vec::new();
+        for message in batch.drain(..) {
+            match message {
+                Message::Run(command) => commands.push(command),
+                Message::Close(done) => closing.push(done),
+            }
+        }
+        commit(&mut conn, commands).await;
+        if !closing.is_empty() {
+            if let Err(error) = conn.close().await {
+                tracing::warn!(%error, "closing the database");
+            }
+            for done in closing {
+                let _gone = done.send(());
+            }
+            return;
+        }
+    }
+}
+
+/// Runs `commands` in one transaction and answers them all.
+async fn commit(conn: &mut SqliteConnection, commands: Vec<Command>) {
+    if commands.is_empty() {
+        return;
+    }
+    let mut replies = Vec::with_capacity(commands.len());
+    let outcome = transact(conn, commands, &mut replies).await;
+    if let Err(error) = &outcome {
+        tracing::error!(%error, "database commit failed");
+        // Fails where the database has rolled back by itself: either way no transaction stays open.
+        let _already = conn.execute("rollback").await;
+    }
+    for reply in replies {
+        reply(outcome.as_ref().map(|_| ()));
+    }
+}
+
+/// A command that could not start is dropped, which its caller sees as [`DbError::Closed`].
+async fn transact(
+    conn: &mut SqliteConnection,
+    commands: Vec<Command>,
+    replies: &mut Vec<Reply>,
+) -> sqlx::Result<()> {
+    conn.execute("begin immediate").await?;
+    for command in commands {
+        conn.execute("savepoint command").await?;
+        let (keep, reply) = command(Tx::Sqlite(&mut *conn)).await;
+        replies.push(reply);
+        if !keep {
+            conn.execute("rollback to command").await?;
+        }
+        conn.execute("release command").await?;
+    }
+    conn.execute("commit").await?;
+    Ok(())
+}
