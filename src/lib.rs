@@ -13,4 +13,9 @@
 //! | F6 | [`config`], [`app`], [`cli`] | settings, composition root, command line |
 
 pub mod base;
+
 pub mod db;
+
+pub mod access;
+pub mod audit;
+pub mod project;

@@ -4,3 +4,4 @@ pub mod clock;
 pub mod ids;
 pub mod paging;
 pub mod redact;
+pub mod ttl;

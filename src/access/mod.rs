@@ -1,0 +1,58 @@
+//! Floor 2: who is calling, and what they may do.
+
+mod authority;
+pub mod grant;
+pub mod key;
+pub mod quota;
+pub mod scope;
+mod store;
+pub mod token;
+
+use std::sync::Arc;
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+pub use authority::{Authority, Denied, NewToken, TokenInfo};
+use grant::Grant;
+use quota::Quota;
+pub use scope::{Access, ServerId};
+
+use crate::base::clock::Millis;
+
+/// `[limits]` of config.toml: what one principal may ask for.
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct LimitsConfig {
+    /// Calls a minute for each token; 0 for no limit.
+    pub calls_per_minute: u32,
+    /// Calls at the same time for each token.
+    pub concurrent_calls: u32,
+    /// Threads for blocking work (git, search, parsing); 0 for twice the number of processors.
+    pub blocking_threads: usize,
+}
+
+impl Default for LimitsConfig {
+    fn default() -> Self {
+        Self {
+            calls_per_minute: 0,
+            concurrent_calls: 256,
+            blocking_threads: 0,
+        }
+    }
+}
+
+/// An authenticated subject.
+#[derive(Debug)]
+pub struct Principal {
+    /// The token's id; never the token.
+    pub id: Arc<str>,
+    /// The name its maker gave it.
+    pub name: Arc<str>,
+    /// What it may do.
+    pub grant: Grant,
+    /// When it stops being valid.
+    pub expires_ms: Option<Millis>,
+    /// Its share of the hub.
+    pub quota: Arc<Quota>,
+}
