@@ -19,3 +19,10 @@ pub mod db;
 pub mod access;
 pub mod audit;
 pub mod project;
+
+pub mod tool;
+
+pub mod servers;
+
+#[cfg(test)]
+pub mod test;

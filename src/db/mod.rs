@@ -14,7 +14,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use sqlx::{PgConnection, PgPool, SqliteConnection, postgres::PgPoolOptions};
 
-pub use error::DbError;
+pub use error::{DbError, sqlx_is_full};
 
 /// `[database]` of config.toml.
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]

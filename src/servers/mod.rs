@@ -1,0 +1,1 @@
+//! Floor 4: the seven servers. A server reaches another only through `ctx.call`.

@@ -1,0 +1,94 @@
+//! Floor 3, the heart: tools, their servers, the registry, and the one pipeline around every call.
+
+mod blocking;
+mod bound;
+mod caller;
+mod ctx;
+mod deps;
+mod error;
+mod event;
+mod host;
+mod pipeline;
+pub mod prelude;
+mod registry;
+mod route;
+mod schema;
+mod spec;
+
+use std::{future::Future, time::Duration};
+
+use garde::Validate;
+use schemars::JsonSchema;
+use serde::{Serialize, de::DeserializeOwned};
+
+pub use blocking::{Pool, Stop};
+pub use bound::DynTool;
+pub use caller::{Caller, Pin};
+pub use ctx::Ctx;
+pub use deps::Dep;
+pub use error::{Code, FieldError, ToolError};
+pub use event::{Event, Events};
+pub use host::{Host, Tasks};
+pub use registry::{Builder, Registry, ToolSet};
+pub use route::{Method, Route};
+pub use schema::{AGENT_ID, PROJECT_ID};
+pub use spec::{Face, Hints, Spec};
+
+pub use crate::access::{Access, ServerId};
+
+/// One of the seven servers: its tools, what they may call elsewhere, its friendly routes.
+pub trait ToolServer: Send + Sync + Sized + 'static {
+    /// Which one it is.
+    const ID: ServerId;
+    /// Tools of other servers that its tools may call in-process. Acyclic over all servers; checked at boot.
+    const CALLS: &'static [Dep] = &[];
+    /// Friendly REST routes to its tools.
+    const ROUTES: &'static [Route] = &[];
+    /// Adds its tools.
+    fn tools(set: &mut ToolSet<Self>);
+}
+
+/// One tool: written once, served over MCP, over REST and in-process.
+pub trait Tool: Send + Sync + 'static {
+    /// The server it belongs to.
+    type Server: ToolServer;
+    /// What a caller sends. `project_id` and `agent_id` are not part of it: the pipeline adds and removes them.
+    type Args: DeserializeOwned + JsonSchema + Check + Send + 'static;
+    /// What a caller gets: an object.
+    type Output: Serialize + JsonSchema + Send + 'static;
+    /// `verb_noun`, unique among all servers.
+    const NAME: &'static str;
+    /// What it does, when to use it instead of its neighbour, what comes back; written for a model.
+    const ABOUT: &'static str;
+    /// What it does to the world: decides the scope that a caller needs.
+    const ACCESS: Access;
+    /// How long it may run.
+    const DEADLINE: Duration = Duration::from_secs(30);
+    /// Who may call it.
+    const FACE: Face = Face::Everywhere;
+    /// What clients are told of its effects.
+    const HINTS: Hints = Hints::of(Self::ACCESS);
+    /// Does the work. It runs admitted, validated, under deadline and cancellation.
+    fn run(
+        server: &Self::Server,
+        ctx: &Ctx,
+        args: Self::Args,
+    ) -> impl Future<Output = Result<Self::Output, ToolError>> + Send;
+}
+
+/// Arguments that can be checked beyond their types. Implemented by deriving [`garde::Validate`].
+pub trait Check {
+    /// Every rule that is broken, or nothing.
+    fn check(&self) -> Result<(), Vec<FieldError>>;
+}
+
+impl<T: Validate<Context = ()>> Check for T {
+    fn check(&self) -> Result<(), Vec<FieldError>> {
+        self.validate().map_err(|report| {
+            report
+                .iter()
+                .map(|(path, error)| FieldError::at_path(&path.to_string(), error.to_string()))
+                .collect()
+        })
+    }
+}

@@ -1,0 +1,250 @@
+//! The one pipeline: **admit** (live token, scope, project, agent, quota, audit start) → **guard** (deadline,
+//! cancellation, panics) → **settle** (audit end, metrics). Nothing here is generic over tools: it is compiled once.
+
+use std::{future::Future, panic::AssertUnwindSafe, sync::Arc, time::Duration};
+
+use futures::FutureExt;
+use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
+
+use super::{
+    AGENT_ID, Access, Code, Ctx, Events, PROJECT_ID, Registry, Spec, ToolError, ctx::Call,
+};
+use crate::{
+    access::{
+        Principal,
+        quota::{Exceeded, Permit},
+    },
+    audit::{Entry, Origin, Outcome},
+    base::{
+        ids::{AgentId, ProjectId, new_id},
+        redact,
+    },
+    project::Scope,
+};
+
+/// What a call asks for, before anything is checked.
+pub struct Request {
+    pub spec: Arc<Spec>,
+    pub principal: Arc<Principal>,
+    /// Project and agent as the caller named them, or why they could not be read.
+    pub named: Result<(Arc<str>, Arc<str>), ToolError>,
+    pub origin: Origin,
+    /// The access that a server may use at another, for a call between servers.
+    pub delegated: Option<Access>,
+    pub parent: Option<Arc<str>>,
+    pub request: Option<Arc<str>>,
+    pub cancel: CancellationToken,
+    pub deadline: Option<Instant>,
+    pub events: Option<Arc<Events>>,
+    pub arguments: Option<String>,
+}
+
+/// The answer to every project and agent that a caller may not use, whether they exist or not.
+pub fn no_such_scope() -> ToolError {
+    ToolError::forbidden(
+        "no such project and agent for this token: check project_id and agent_id; an administrator can make the agent a \
+         member of the project, or issue a token that covers both",
+    )
+}
+
+/// A call that was let in. It is settled exactly once: by [`Admitted::settle`], or as aborted when it is dropped.
+pub struct Admitted {
+    pub ctx: Ctx,
+    entry: Option<Entry>,
+    started: Instant,
+    _permit: Option<Permit>,
+}
+
+impl Registry {
+    /// Lets a call in, or refuses and audits it.
+    pub(super) async fn admit(self: &Arc<Self>, asked: Request) -> Result<Admitted, ToolError> {
+        let started = Instant::now();
+        let name =
+            |part: &Arc<str>| -> Arc<str> { part.chars().take(64).collect::<String>().into() };
+        let (project, agent) = match &asked.named {
+            Ok((project, agent)) => (name(project), name(agent)),
+            Err(_) => ("".into(), "".into()),
+        };
+        let entry = Entry {
+            id: new_id("call").into(),
+            started_ms: self.clock().now(),
+            duration_us: None,
+            principal: Arc::clone(&asked.principal.id),
+            project,
+            agent,
+            server: asked.spec.server,
+            tool: asked.spec.name,
+            access: asked.spec.access,
+            origin: asked.origin,
+            parent: asked.parent.clone(),
+            request: asked.request.clone(),
+            outcome: Outcome::Started,
+            code: None,
+            arguments: asked.arguments.as_deref().map(redact::text),
+        };
+        let checked = self
+            .check(&asked.principal, &asked.spec, asked.delegated, asked.named)
+            .await;
+        match checked {
+            Ok((scope, permit)) => {
+                let own = started + asked.spec.deadline;
+                let ctx = Ctx::new(Call {
+                    id: Arc::clone(&entry.id),
+                    spec: asked.spec,
+                    scope,
+                    principal: asked.principal,
+                    deadline: asked.deadline.map_or(own, |outer| outer.min(own)),
+                    cancel: asked.cancel,
+                    events: asked.events,
+                    request: asked.request,
+                    registry: Arc::clone(self),
+                });
+                let writes = entry.access > Access::Read;
+                let admitted = Admitted {
+                    ctx,
+                    entry: Some(entry),
+                    started,
+                    _permit: permit,
+                };
+                if writes && let Some(entry) = &admitted.entry {
+                    self.audit().write_now(entry.clone()).await?;
+                }
+                Ok(admitted)
+            }
+            Err(error) => {
+                let ended = Entry {
+                    outcome: Outcome::Refused,
+                    code: Some(error.code.as_str()),
+                    ..entry
+                };
+                self.finish(ended, started).await;
+                Err(error)
+            }
+        }
+    }
+
+    async fn check(
+        &self,
+        principal: &Principal,
+        spec: &Spec,
+        delegated: Option<Access>,
+        named: Result<(Arc<str>, Arc<str>), ToolError>,
+    ) -> Result<(Scope, Option<Permit>), ToolError> {
+        if !self.authority().is_live(principal).await? {
+            let message = "the token is revoked or expired: ask an administrator for a new one";
+            return Err(ToolError::new(Code::Unauthenticated, message));
+        }
+        let allowed = match delegated {
+            Some(access) => access >= spec.access,
+            None => principal.grant.scopes.allow(spec.server, spec.access),
+        };
+        if !allowed {
+            let needed = spec.scope();
+            return Err(ToolError::forbidden(format!(
+                "this token lacks the scope {needed:?}: ask an administrator for a token that has it"
+            )));
+        }
+        let (project, agent) = named?;
+        let scope = Scope {
+            project: ProjectId::new(project)
+                .map_err(|e| ToolError::invalid(format!("/{PROJECT_ID}"), e.to_string()))?,
+            agent: AgentId::new(agent)
+                .map_err(|e| ToolError::invalid(format!("/{AGENT_ID}"), e.to_string()))?,
+        };
+        if !principal.grant.covers(&scope) || !self.projects().is_member(&scope).await? {
+            return Err(no_such_scope());
+        }
+        // A call between servers runs on its caller's place: taking another could wait for itself.
+        let permit = match delegated {
+            Some(_) => None,
+            None => Some(principal.quota.enter().map_err(busy)?),
+        };
+        Ok((scope, permit))
+    }
+
+    /// Writes how a call ended.
+    async fn finish(&self, mut entry: Entry, started: Instant) {
+        measure(&mut entry, started);
+        self.audit().write(entry).await;
+    }
+}
+
+impl Admitted {
+    /// Runs `work` until it ends, its caller cancels, its deadline passes, or it panics.
+    pub async fn guard<R>(
+        &self,
+        work: impl Future<Output = Result<R, ToolError>> + Send,
+    ) -> Result<R, ToolError> {
+        let call = self.ctx.inner();
+        tokio::select! {
+            biased;
+            done = AssertUnwindSafe(work).catch_unwind() => done.unwrap_or_else(|panic| {
+                let said = panic.downcast_ref::<&str>().map(|s| (*s).to_owned())
+                    .or_else(|| panic.downcast_ref::<String>().cloned()).unwrap_or_default();
+                Err(ToolError::internal(format!("panic: {said}")))
+            }),
+            () = call.cancel.cancelled() => Err(ToolError::new(Code::Cancelled, "the call was cancelled")),
+            () = tokio::time::sleep_until(call.deadline) => {
+                let message = "the call ran out of time: ask for less at once, or try again later";
+                Err(ToolError::new(Code::DeadlineExceeded, message))
+            }
+        }
+    }
+
+    /// Writes how the call ended, and logs what the caller is not told.
+    pub async fn settle(mut self, error: Option<&ToolError>) {
+        let Some(mut entry) = self.entry.take() else {
+            return;
+        };
+        if let Some(error) = error {
+            entry.code = Some(error.code.as_str());
+            entry.outcome = if error.code == Code::Cancelled {
+                Outcome::Cancelled
+            } else {
+                Outcome::Error
+            };
+            if let Some(source) = &error.source {
+                tracing::error!(call = %entry.id, tool = entry.tool, code = error.code.as_str(), cause = %source, "call failed");
+            }
+        } else {
+            entry.outcome = Outcome::Ok;
+        }
+        self.ctx.inner().registry.finish(entry, self.started).await;
+    }
+}
+
+impl Drop for Admitted {
+    fn drop(&mut self) {
+        if let Some(mut entry) = self.entry.take() {
+            entry.outcome = Outcome::Aborted;
+            measure(&mut entry, self.started);
+            self.ctx.inner().registry.audit().write_from_drop(entry);
+        }
+    }
+}
+
+fn measure(entry: &mut Entry, started: Instant) {
+    let took = started.elapsed();
+    entry.duration_us = Some(i64::try_from(took.as_micros()).unwrap_or(i64::MAX));
+    let (server, tool, outcome) = (entry.server.as_str(), entry.tool, entry.outcome.as_str());
+    metrics::counter!("syndarix_calls_total", "server" => server, "tool" => tool, "outcome" => outcome).increment(1);
+    metrics::histogram!("syndarix_call_seconds", "server" => server).record(took.as_secs_f64());
+    tracing::debug!(call = %entry.id, server, tool, outcome, ?took, "call");
+}
+
+fn busy(exceeded: Exceeded) -> ToolError {
+    match exceeded {
+        Exceeded::Rate(wait) => ToolError::new(
+            Code::RateLimited,
+            "this token made too many calls: wait, then repeat the call",
+        )
+        .retry_after(wait),
+        Exceeded::Concurrency(max) => {
+            let message = format!(
+                "this token has {max} calls running, which is its limit: wait for one to end"
+            );
+            ToolError::new(Code::RateLimited, message).retry_after(Duration::from_secs(1))
+        }
+    }
+}
