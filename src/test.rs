@@ -135,6 +135,7 @@ impl Team {
         token(&self.authority, projects, agents, scopes).await
     }
 
+    #[must_use]
     /// The same hub, with calls made in `project` for `agent`.
     pub fn at(&self, project: &str, agent: &str) -> Self {
         Self {
@@ -143,6 +144,7 @@ impl Team {
         }
     }
 
+    #[must_use]
     /// The same hub, with calls made by `principal`.
     pub fn by(&self, principal: Arc<Principal>) -> Self {
         Self {
