@@ -24,5 +24,7 @@ pub mod tool;
 
 pub mod servers;
 
+pub mod edge;
+
 #[cfg(test)]
 pub mod test;

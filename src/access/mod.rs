@@ -13,7 +13,7 @@ use std::sync::Arc;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-pub use authority::{Authority, Denied, NewToken, TokenInfo};
+pub use authority::{Authority, BadToken, Denied, NewToken, TokenInfo};
 use grant::Grant;
 use quota::Quota;
 pub use scope::{Access, ServerId};

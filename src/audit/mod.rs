@@ -13,10 +13,7 @@ use serde::{Deserialize, Serialize};
 pub use store::{Query, Record};
 pub use writer::Audit;
 
-use crate::{
-    access::{Access, ServerId},
-    base::clock::Millis,
-};
+use crate::{access::Access, base::clock::Millis};
 
 /// `[audit]` of config.toml.
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
@@ -110,8 +107,8 @@ pub struct Entry {
     pub project: Arc<str>,
     /// The agent it named.
     pub agent: Arc<str>,
-    /// The tool's server.
-    pub server: ServerId,
+    /// The tool's server, or `hub` for administration.
+    pub server: &'static str,
     /// The tool.
     pub tool: &'static str,
     /// What the tool does to the world.

@@ -94,7 +94,7 @@ pub async fn put(db: &Db, entries: Vec<Entry>) -> Result<(), DbError> {
                         .push_bind(e.principal.to_string())
                         .push_bind(e.project.to_string())
                         .push_bind(e.agent.to_string())
-                        .push_bind(e.server.as_str())
+                        .push_bind(e.server)
                         .push_bind(e.tool)
                         .push_bind(e.access.as_str())
                         .push_bind(e.origin.as_str())

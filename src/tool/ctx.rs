@@ -77,7 +77,7 @@ impl Ctx {
 
     /// The time now, in milliseconds since the Unix epoch.
     pub fn now(&self) -> Millis {
-        self.0.registry.clock().now()
+        self.0.registry.now()
     }
 
     /// Whether the caller itself holds this scope.

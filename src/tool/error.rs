@@ -6,6 +6,7 @@ use serde::Serialize;
 use serde_json::{Map, Value, json};
 
 use crate::{
+    access::BadToken,
     base::paging::BadCursor,
     db::{DbError, sqlx_is_full},
 };
@@ -310,6 +311,16 @@ impl From<std::io::Error> for ToolError {
                 Self::storage_full(error)
             }
             _ => Self::internal(error),
+        }
+    }
+}
+
+impl From<BadToken> for ToolError {
+    fn from(error: BadToken) -> Self {
+        match error {
+            BadToken::Field(field, problem) => Self::invalid(format!("/{field}"), problem),
+            BadToken::Random(error) => Self::internal(error.to_string()),
+            BadToken::Db(error) => error.into(),
         }
     }
 }

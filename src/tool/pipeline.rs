@@ -68,12 +68,12 @@ impl Registry {
         };
         let entry = Entry {
             id: new_id("call").into(),
-            started_ms: self.clock().now(),
+            started_ms: self.now(),
             duration_us: None,
             principal: Arc::clone(&asked.principal.id),
             project,
             agent,
-            server: asked.spec.server,
+            server: asked.spec.server.as_str(),
             tool: asked.spec.name,
             access: asked.spec.access,
             origin: asked.origin,
@@ -227,7 +227,7 @@ impl Drop for Admitted {
 fn measure(entry: &mut Entry, started: Instant) {
     let took = started.elapsed();
     entry.duration_us = Some(i64::try_from(took.as_micros()).unwrap_or(i64::MAX));
-    let (server, tool, outcome) = (entry.server.as_str(), entry.tool, entry.outcome.as_str());
+    let (server, tool, outcome) = (entry.server, entry.tool, entry.outcome.as_str());
     metrics::counter!("syndarix_calls_total", "server" => server, "tool" => tool, "outcome" => outcome).increment(1);
     metrics::histogram!("syndarix_call_seconds", "server" => server).record(took.as_secs_f64());
     tracing::debug!(call = %entry.id, server, tool, outcome, ?took, "call");

@@ -19,7 +19,10 @@ use super::{
 use crate::{
     access::{Authority, Principal},
     audit::{Audit, Origin},
-    base::{clock::Clock, redact},
+    base::{
+        clock::{Clock, Millis},
+        redact,
+    },
     project::{Projects, Scope},
 };
 
@@ -333,6 +336,11 @@ impl Registry {
         })
     }
 
+    /// The time now, in milliseconds since the Unix epoch.
+    pub fn now(&self) -> Millis {
+        self.parts.clock.now()
+    }
+
     pub(super) fn authority(&self) -> &Authority {
         &self.parts.authority
     }
@@ -343,10 +351,6 @@ impl Registry {
 
     pub(super) fn audit(&self) -> &Audit {
         &self.parts.audit
-    }
-
-    pub(super) fn clock(&self) -> &Clock {
-        &self.parts.clock
     }
 
     pub(super) fn pool(&self) -> &Pool {

@@ -1,0 +1,69 @@
+//! `[http]` and `[mcp]` of config.toml.
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+/// `[http]`: the main port and what holds on every port.
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct HttpConfig {
+    /// Address and port of REST, health and all servers under their prefixes.
+    pub listen: String,
+    /// The URL that clients use when a proxy stands in front, e.g. `https://hub.example.com`.
+    pub public_url: Option<String>,
+    /// Host names that requests may carry, beyond the addresses listened on and `public_url`.
+    pub allowed_hosts: Vec<String>,
+    /// Browser origins that may call, e.g. `https://app.example.com`. None by default.
+    pub allowed_origins: Vec<String>,
+    /// Largest request body, in bytes.
+    pub max_body_bytes: usize,
+    /// Connections at the same time on each port.
+    pub max_connections: usize,
+    /// Seconds that a client may take to send a request's headers.
+    pub header_timeout_s: u64,
+    /// Seconds that running calls get when the hub stops.
+    pub drain_s: u64,
+}
+
+impl Default for HttpConfig {
+    fn default() -> Self {
+        Self {
+            listen: "127.0.0.1:9000".into(),
+            public_url: None,
+            allowed_hosts: Vec::new(),
+            allowed_origins: Vec::new(),
+            max_body_bytes: 8 * 1024 * 1024,
+            max_connections: 4096,
+            header_timeout_s: 15,
+            drain_s: 4,
+        }
+    }
+}
+
+/// `[mcp]`: sessions and streams.
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct McpConfig {
+    /// Sessions and open SSE streams at the same time, for each server.
+    pub max_sessions: usize,
+    /// Sessions and open SSE streams at the same time for one token, for each server.
+    pub max_sessions_per_token: usize,
+    /// Seconds after which an unused session ends.
+    pub session_idle_s: u64,
+    /// Seconds between keep-alive comments on a stream.
+    pub keep_alive_s: u64,
+    /// Seconds after which a client that does not read its stream is cut off.
+    pub stall_timeout_s: u64,
+}
+
+impl Default for McpConfig {
+    fn default() -> Self {
+        Self {
+            max_sessions: 4096,
+            max_sessions_per_token: 1024,
+            session_idle_s: 1800,
+            keep_alive_s: 15,
+            stall_timeout_s: 30,
+        }
+    }
+}

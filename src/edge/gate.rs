@@ -1,0 +1,142 @@
+//! What every request passes first: host and origin, then its bearer token.
+
+use std::sync::Arc;
+
+use axum::{
+    extract::{Request, State},
+    middleware::Next,
+    response::Response,
+};
+use http::{HeaderMap, HeaderValue, StatusCode, header};
+
+use super::{Hub, hosts, rest::Problem};
+use crate::{
+    access::{Denied, Principal},
+    base::ids::new_id,
+    tool::{Code, Pin, ToolError},
+};
+
+/// The header that carries the request's id, both ways.
+const REQUEST_ID: &str = "x-request-id";
+
+/// The request's id, for the log, the audit log and the answer.
+#[derive(Clone, Debug)]
+pub struct RequestId(pub Arc<str>);
+
+/// Refuses foreign hosts and origins; gives every request an id and every answer its headers.
+pub async fn check_host(State(hub): State<Hub>, mut request: Request, next: Next) -> Response {
+    let id: Arc<str> = given_id(request.headers()).unwrap_or_else(|| new_id("req").into());
+    request.extensions_mut().insert(RequestId(Arc::clone(&id)));
+    let mut response = match hosts::check(request.headers(), request.uri(), &hub.http) {
+        Ok(()) => next.run(request).await,
+        Err(foreign) => {
+            let message = match foreign {
+                hosts::Foreign::Host => {
+                    "this Host is not served here: add it to http.allowed_hosts if it should be"
+                }
+                hosts::Foreign::Origin => {
+                    "this Origin may not call: add it to http.allowed_origins if it should"
+                }
+            };
+            Problem::new(ToolError::forbidden(message), Some(&id)).into()
+        }
+    };
+    if let Ok(value) = HeaderValue::from_str(&id) {
+        response.headers_mut().insert(REQUEST_ID, value);
+    }
+    response.headers_mut().insert(
+        header::X_CONTENT_TYPE_OPTIONS,
+        HeaderValue::from_static("nosniff"),
+    );
+    response
+}
+
+/// A request id that a proxy gave, if it is a reasonable one.
+fn given_id(headers: &HeaderMap) -> Option<Arc<str>> {
+    let text = headers.get(REQUEST_ID)?.to_str().ok()?;
+    let fits = (1..=64).contains(&text.len())
+        && text
+            .bytes()
+            .all(|b| b.is_ascii_alphanumeric() || b"-_.".contains(&b));
+    fits.then(|| text.into())
+}
+
+/// Finds out who calls and where the endpoint's URL or headers confine them to.
+pub async fn authenticate(State(hub): State<Hub>, mut request: Request, next: Next) -> Response {
+    let bearer = bearer(request.headers());
+    let found = match bearer {
+        Some(token) => hub.authority.authenticate(token).await,
+        None => Err(Denied::Token),
+    };
+    match found {
+        Ok(principal) => {
+            let pin = pin(&request);
+            request.extensions_mut().insert::<Arc<Principal>>(principal);
+            request.extensions_mut().insert(pin);
+            next.run(request).await
+        }
+        Err(Denied::Token) => unauthenticated(bearer.is_some(), request_id(&request)),
+        Err(Denied::Db(error)) => Problem::new(error.into(), request_id(&request)).into(),
+    }
+}
+
+fn request_id(request: &Request) -> Option<&Arc<str>> {
+    request.extensions().get::<RequestId>().map(|id| &id.0)
+}
+
+fn bearer(headers: &HeaderMap) -> Option<&str> {
+    let (scheme, token) = headers
+        .get(header::AUTHORIZATION)?
+        .to_str()
+        .ok()?
+        .split_once(' ')?;
+    scheme.eq_ignore_ascii_case("bearer").then(|| token.trim())
+}
+
+/// RFC 6750, section 3: a challenge; with a token that was not accepted, the reason too.
+fn unauthenticated(token_given: bool, id: Option<&Arc<str>>) -> Response {
+    let error = ToolError::new(Code::Unauthenticated, Denied::Token.to_string());
+    let mut response = Response::from(Problem::new(error, id));
+    let challenge = if token_given {
+        "Bearer realm=\"syndarix\", error=\"invalid_token\""
+    } else {
+        "Bearer realm=\"syndarix\""
+    };
+    response.headers_mut().insert(
+        header::WWW_AUTHENTICATE,
+        HeaderValue::from_static(challenge),
+    );
+    *response.status_mut() = StatusCode::UNAUTHORIZED;
+    response
+}
+
+/// `X-Project-Id` and `X-Agent-Id`, or `?project_id=` and `?agent_id=` of an MCP endpoint's URL.
+fn pin(request: &Request) -> Pin {
+    let header = |name: &str| {
+        request
+            .headers()
+            .get(name)
+            .and_then(|v| v.to_str().ok())
+            .map(Arc::<str>::from)
+    };
+    let is_rest = request.uri().path().starts_with("/api/")
+        || request
+            .extensions()
+            .get::<axum::extract::OriginalUri>()
+            .is_some_and(|uri| uri.path().starts_with("/api/"));
+    // In REST the query holds arguments, which the binding reads.
+    let query = |name: &str| {
+        if is_rest {
+            return None;
+        }
+        let pairs = request.uri().query().unwrap_or_default();
+        super::rest::query_pairs(pairs)
+            .into_iter()
+            .find(|(key, _)| key == name)
+            .map(|(_, value)| Arc::<str>::from(value))
+    };
+    Pin {
+        project: header("x-project-id").or_else(|| query("project_id")),
+        agent: header("x-agent-id").or_else(|| query("agent_id")),
+    }
+}

@@ -1,0 +1,181 @@
+//! Accepting connections: TCP_NODELAY on every socket, a cap, a deadline for headers, and draining.
+
+use std::{convert::Infallible, net::SocketAddr, sync::Arc, time::Duration};
+
+use axum::{Router, extract::Request};
+use hyper::body::Incoming;
+use hyper_util::{
+    rt::{TokioIo, TokioTimer},
+    server::graceful::GracefulShutdown,
+};
+use tokio::{
+    net::{TcpListener, TcpStream},
+    sync::Semaphore,
+};
+use tokio_util::sync::CancellationToken;
+use tower::{Service, ServiceExt};
+
+use super::HttpConfig;
+
+/// A bound port.
+#[derive(Debug)]
+pub struct Listener {
+    inner: TcpListener,
+    /// Where it listens.
+    pub address: SocketAddr,
+}
+
+/// Binds `address`, or says in one line why it cannot.
+pub async fn bind(address: &str) -> anyhow::Result<Listener> {
+    let inner = TcpListener::bind(address).await.map_err(|error| match error.kind() {
+        std::io::ErrorKind::AddrInUse => anyhow::anyhow!(
+            "{address} is in use: stop the program that listens there, or choose another address in config.toml"
+        ),
+        _ => anyhow::anyhow!("cannot listen on {address}: {error}"),
+    })?;
+    let address = inner.local_addr()?;
+    Ok(Listener { inner, address })
+}
+
+impl Listener {
+    /// Serves `router` until `stop` is cancelled, then lets running requests end until `drain_s` has passed.
+    pub async fn serve(self, router: Router, config: Arc<HttpConfig>, stop: CancellationToken) {
+        let places = Arc::new(Semaphore::new(config.max_connections));
+        let graceful = GracefulShutdown::new();
+        loop {
+            let (stream, _peer) = tokio::select! {
+                () = stop.cancelled() => break,
+                accepted = self.inner.accept() => match accepted {
+                    Ok(accepted) => accepted,
+                    Err(error) => {
+                        // Out of file descriptors, most likely: let some connections end first.
+                        tracing::warn!(%error, "cannot accept a connection");
+                        tokio::time::sleep(Duration::from_millis(50)).await;
+                        continue;
+                    }
+                },
+            };
+            // Past the cap the connection is closed at once, which clients take as a reason to come back later.
+            let Ok(place) = Arc::clone(&places).try_acquire_owned() else {
+                continue;
+            };
+            let connection = connection(stream, router.clone(), &config);
+            let watched = graceful.watch(connection);
+            tokio::spawn(async move {
+                if let Err(error) = watched.await {
+                    tracing::debug!(%error, "connection ended");
+                }
+                drop(place);
+            });
+        }
+        drop(self.inner);
+        let patience = Duration::from_secs(config.drain_s);
+        if tokio::time::timeout(patience, graceful.shutdown())
+            .await
+            .is_err()
+        {
+            tracing::debug!(address = %self.address, "connections were cut at the end of the drain time");
+        }
+    }
+}
+
+fn connection(
+    stream: TcpStream,
+    router: Router,
+    config: &HttpConfig,
+) -> hyper::server::conn::http1::Connection<
+    TokioIo<TcpStream>,
+    impl hyper::service::Service<
+        hyper::Request<Incoming>,
+        Response = axum::response::Response,
+        Error = Infallible,
+        Future: Send,
+    > + use<>,
+> {
+    // With Nagle's algorithm on, a small answer waits ~40 ms for the client's delayed acknowledgement.
+    if let Err(error) = stream.set_nodelay(true) {
+        tracing::debug!(%error, "TCP_NODELAY");
+    }
+    let service = hyper::service::service_fn(move |request: Request<Incoming>| {
+        let mut router = router.clone().into_service::<axum::body::Body>();
+        async move {
+            let request = request.map(axum::body::Body::new);
+            match router.ready().await {
+                Ok(ready) => ready.call(request).await,
+                Err(never) => match never {},
+            }
+        }
+    });
+    hyper::server::conn::http1::Builder::new()
+        .timer(TokioTimer::new())
+        .header_read_timeout(Duration::from_secs(config.header_timeout_s))
+        .max_buf_size(64 * 1024)
+        .serve_connection(TokioIo::new(stream), service)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use axum::routing::get;
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+
+    #[tokio::test]
+    async fn accepted_sockets_do_not_delay_small_answers() {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let client = TcpStream::connect(listener.local_addr().unwrap())
+            .await
+            .unwrap();
+        let (accepted, _) = listener.accept().await.unwrap();
+        let watch = accepted.into_std().unwrap();
+        let twin = TcpStream::from_std(watch.try_clone().unwrap()).unwrap();
+        assert!(!twin.nodelay().unwrap());
+        let _connection = connection(
+            TcpStream::from_std(watch).unwrap(),
+            Router::new(),
+            &HttpConfig::default(),
+        );
+        assert!(twin.nodelay().unwrap());
+        drop(client);
+    }
+
+    #[tokio::test]
+    async fn stopping_lets_a_running_request_end_and_takes_no_new_one() {
+        let listener = bind("127.0.0.1:0").await.unwrap();
+        let address = listener.address;
+        let stop = CancellationToken::new();
+        let slow = get(|| async {
+            tokio::time::sleep(Duration::from_millis(300)).await;
+            "done"
+        });
+        let served = tokio::spawn(listener.serve(
+            Router::new().route("/slow", slow),
+            Arc::new(HttpConfig::default()),
+            stop.clone(),
+        ));
+        let mut client = TcpStream::connect(address).await.unwrap();
+        client
+            .write_all(b"GET /slow HTTP/1.1\r\nHost: x\r\n\r\n")
+            .await
+            .unwrap();
+        tokio::time::sleep(Duration::from_millis(100)).await;
+        stop.cancel();
+        let mut answer = String::new();
+        client.read_to_string(&mut answer).await.unwrap();
+        assert!(answer.ends_with("done"), "{answer}");
+        served.await.unwrap();
+        assert!(TcpStream::connect(address).await.is_err());
+    }
+
+    #[tokio::test]
+    async fn a_port_in_use_is_said_in_one_line() {
+        let first = bind("127.0.0.1:0").await.unwrap();
+        let error = bind(&first.address.to_string())
+            .await
+            .unwrap_err()
+            .to_string();
+        assert!(
+            error.contains("is in use") && !error.contains('\n'),
+            "{error}"
+        );
+    }
+}

@@ -1,0 +1,140 @@
+//! A JSON-RPC message before anything acts on it: one object, well-formed, not too deep, not too large.
+
+use std::borrow::Cow;
+
+use axum::{
+    body::Body,
+    response::{IntoResponse, Response},
+};
+use bytes::Bytes;
+use http::{StatusCode, header};
+use http_body_util::{BodyExt, LengthLimitError, Limited};
+use serde::Deserialize;
+use serde_json::{Value, json};
+
+/// Reads the body, at most `limit` bytes.
+pub async fn read(body: Body, limit: usize) -> Result<Bytes, Response> {
+    match Limited::new(body, limit).collect().await {
+        Ok(collected) => Ok(collected.to_bytes()),
+        Err(error) if error.downcast_ref::<LengthLimitError>().is_some() => Err(refuse(
+            StatusCode::PAYLOAD_TOO_LARGE,
+            -32600,
+            &format!("the request body exceeds {limit} bytes: send less at once"),
+        )),
+        Err(_) => Err(refuse(
+            StatusCode::BAD_REQUEST,
+            -32700,
+            "the request body broke off",
+        )),
+    }
+}
+
+/// The part of a message that transports need: everything else is only checked for being JSON.
+#[derive(Debug, Deserialize)]
+pub struct Peek<'a> {
+    /// The method, unless it is a response.
+    #[serde(borrow, default)]
+    pub method: Option<Cow<'a, str>>,
+}
+
+/// Checks that `body` is one JSON object, and peeks into it. serde_json bounds the depth (128 levels).
+pub fn peek(body: &[u8]) -> Result<Peek<'_>, Response> {
+    match body.iter().find(|b| !b.is_ascii_whitespace()) {
+        Some(b'{') => {}
+        Some(b'[') => {
+            return Err(refuse(
+                StatusCode::BAD_REQUEST,
+                -32600,
+                "batches are not served: send one JSON-RPC message a request",
+            ));
+        }
+        _ => {
+            return Err(refuse(
+                StatusCode::BAD_REQUEST,
+                -32700,
+                "the body is not a JSON-RPC message",
+            ));
+        }
+    }
+    serde_json::from_slice(body).map_err(|error| {
+        if error.is_data() {
+            refuse(
+                StatusCode::BAD_REQUEST,
+                -32600,
+                "the body is not a JSON-RPC message: method must be a string",
+            )
+        } else {
+            let place = format!(
+                "the body is not valid JSON (line {}, column {})",
+                error.line(),
+                error.column()
+            );
+            refuse(StatusCode::BAD_REQUEST, -32700, &place)
+        }
+    })
+}
+
+/// A JSON-RPC error that answers no particular request.
+pub fn refuse(status: StatusCode, code: i32, message: &str) -> Response {
+    let body =
+        json!({"jsonrpc": "2.0", "id": Value::Null, "error": {"code": code, "message": message}});
+    (
+        status,
+        [(header::CONTENT_TYPE, "application/json")],
+        body.to_string(),
+    )
+        .into_response()
+}
+
+/// Too many sessions or too slow a session: come back later.
+pub fn busy(status: StatusCode, message: &str) -> Response {
+    let mut response = refuse(status, -32000, message);
+    response
+        .headers_mut()
+        .insert(header::RETRY_AFTER, http::HeaderValue::from_static("5"));
+    response
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn status(body: &str) -> Option<u16> {
+        peek(body.as_bytes()).err().map(|r| r.status().as_u16())
+    }
+
+    #[test]
+    fn one_json_object_passes() {
+        let message = br#" {"jsonrpc":"2.0","id":1,"method":"tools\/list","params":{"a":[1,{}]}}"#;
+        assert_eq!(peek(message).unwrap().method.as_deref(), Some("tools/list"));
+        assert!(
+            peek(br#"{"jsonrpc":"2.0","id":1,"result":{}}"#)
+                .unwrap()
+                .method
+                .is_none()
+        );
+    }
+
+    #[test]
+    fn everything_else_is_a_bad_request() {
+        let deep = format!("{{\"a\":{}{}}}", "[".repeat(10_000), "]".repeat(10_000));
+        for body in [
+            "",
+            "x",
+            "[]",
+            "[{}]",
+            "{",
+            "{\"a\":}",
+            "\"x\"",
+            "{\"method\":1}",
+            deep.as_str(),
+        ] {
+            assert_eq!(
+                status(body),
+                Some(400),
+                "{}",
+                body.get(..20).unwrap_or(body)
+            );
+        }
+    }
+}

@@ -1,0 +1,289 @@
+//! HTTP+SSE (MCP 2024-11-05, still spoken by most clients): `GET /sse` opens a stream whose first event names the path to
+//! POST messages to; answers come back on the stream. rmcp has no server side for it, but takes any sink and stream.
+
+use std::{
+    collections::HashMap,
+    convert::Infallible,
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
+};
+
+use axum::{
+    Extension, Router,
+    extract::{OriginalUri, Request, State},
+    response::{
+        IntoResponse, Response,
+        sse::{Event, KeepAlive, Sse},
+    },
+    routing::{get, post},
+};
+use futures::{SinkExt, StreamExt, channel::mpsc, stream};
+use http::{HeaderValue, StatusCode, Uri};
+use rmcp::model::{ClientJsonRpcMessage, GetExtensions, ServerJsonRpcMessage};
+use tokio_util::sync::CancellationToken;
+
+use super::{adapter::Adapter, envelope};
+use crate::{
+    access::Principal,
+    edge::{Hub, rest::query_pairs},
+    tool::Pin,
+};
+
+/// Messages waiting in either direction.
+const QUEUE: usize = 32;
+/// How long a POST waits for a busy session before the client is told to come back.
+const POST_PATIENCE: Duration = Duration::from_secs(5);
+
+struct Session {
+    owner: Arc<str>,
+    pin: Pin,
+    inbox: mpsc::Sender<ClientJsonRpcMessage>,
+}
+
+/// The open streams of one server.
+#[derive(Clone)]
+struct Streams {
+    hub: Hub,
+    adapter: Adapter,
+    stop: CancellationToken,
+    open: Arc<Mutex<HashMap<String, Session>>>,
+}
+
+/// Closes a session when its stream is dropped: the client has gone, or was cut off.
+struct Closing {
+    streams: Streams,
+    id: String,
+    stop: CancellationToken,
+}
+
+impl Drop for Closing {
+    fn drop(&mut self) {
+        self.streams
+            .open
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .remove(&self.id);
+        self.stop.cancel();
+        tracing::debug!(server = %self.streams.adapter.server(), "SSE stream closed");
+    }
+}
+
+/// `/sse` and `/messages` of one server.
+pub fn router(hub: &Hub, adapter: Adapter, stop: &CancellationToken) -> Router {
+    let streams = Streams {
+        hub: hub.clone(),
+        adapter,
+        stop: stop.clone(),
+        open: Arc::default(),
+    };
+    Router::new()
+        .route("/sse", get(open))
+        .route("/messages", post(message))
+        .with_state(streams)
+}
+
+async fn open(
+    State(streams): State<Streams>,
+    Extension(principal): Extension<Arc<Principal>>,
+    Extension(pin): Extension<Pin>,
+    OriginalUri(uri): OriginalUri,
+) -> Response {
+    // 122 random bits, and the same token must come with every message.
+    let id = uuid::Uuid::new_v4().simple().to_string();
+    let (to_server, from_client) = mpsc::channel::<ClientJsonRpcMessage>(QUEUE);
+    let (to_client, from_server) = mpsc::channel::<ServerJsonRpcMessage>(QUEUE);
+    let session = Session {
+        owner: Arc::clone(&principal.id),
+        pin,
+        inbox: to_server,
+    };
+    if let Err(refusal) = streams.register(&id, session, &principal) {
+        return refusal;
+    }
+    let stop = streams.stop.child_token();
+    let closing = Closing {
+        streams: streams.clone(),
+        id: id.clone(),
+        stop: stop.clone(),
+    };
+    let (adapter, serving) = (streams.adapter.clone(), stop.clone());
+    tokio::spawn(async move {
+        match rmcp::service::serve_server_with_ct(
+            adapter,
+            (to_client, from_client),
+            serving.clone(),
+        )
+        .await
+        {
+            Ok(running) => {
+                let _ended = running.waiting().await;
+            }
+            Err(error) => tracing::debug!(%error, "SSE session did not start"),
+        }
+        serving.cancel();
+    });
+    let stall = Duration::from_secs(streams.hub.mcp.stall_timeout_s);
+    let (to_body, body) = mpsc::channel::<Event>(QUEUE);
+    tokio::spawn(relay(from_server, to_body, stall, stop.clone()));
+
+    let endpoint = Event::default()
+        .event("endpoint")
+        .data(endpoint_path(&uri, &id));
+    let events = stream::iter([endpoint])
+        .chain(body)
+        .map(move |event| {
+            let _until_the_stream_is_dropped = &closing;
+            Ok::<_, Infallible>(event)
+        })
+        .take_until(stop.cancelled_owned());
+    let keep_alive = KeepAlive::new().interval(Duration::from_secs(streams.hub.mcp.keep_alive_s));
+    let mut response = Sse::new(events).keep_alive(keep_alive).into_response();
+    // Proxies that gather output would hold events back.
+    response
+        .headers_mut()
+        .insert("x-accel-buffering", HeaderValue::from_static("no"));
+    response
+}
+
+impl Streams {
+    fn register(&self, id: &str, session: Session, principal: &Principal) -> Result<(), Response> {
+        let mut open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
+        if open.len() >= self.hub.mcp.max_sessions {
+            return Err(envelope::busy(
+                StatusCode::SERVICE_UNAVAILABLE,
+                "too many open streams: try again later",
+            ));
+        }
+        let own = open.values().filter(|s| s.owner == principal.id).count();
+        if own >= self.hub.mcp.max_sessions_per_token {
+            return Err(envelope::busy(
+                StatusCode::TOO_MANY_REQUESTS,
+                "this token has too many open streams: close some, or try again later",
+            ));
+        }
+        open.insert(id.to_owned(), session);
+        Ok(())
+    }
+
+    fn find(
+        &self,
+        id: &str,
+        principal: &Principal,
+    ) -> Option<(mpsc::Sender<ClientJsonRpcMessage>, Pin)> {
+        let open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
+        open.get(id)
+            .filter(|s| s.owner == principal.id)
+            .map(|s| (s.inbox.clone(), s.pin.clone()))
+    }
+}
+
+/// Where messages are to be posted: beside `/sse`, on the same port and under the same prefix.
+fn endpoint_path(uri: &Uri, id: &str) -> String {
+    let prefix = uri
+        .path()
+        .trim_end_matches('/')
+        .strip_suffix("/sse")
+        .unwrap_or_default();
+    format!("{prefix}/messages?sessionId={id}")
+}
+
+/// Carries messages to the response body. A client that does not read for `stall` is cut off, or its session would hold
+/// memory, and the tools that answer it, for ever.
+async fn relay(
+    mut from_server: mpsc::Receiver<ServerJsonRpcMessage>,
+    mut to_body: mpsc::Sender<Event>,
+    stall: Duration,
+    stop: CancellationToken,
+) {
+    loop {
+        let message = tokio::select! {
+            () = stop.cancelled() => return,
+            message = from_server.next() => message,
+        };
+        let Some(message) = message else { break };
+        let data = match serde_json::to_string(&message) {
+            Ok(data) => data,
+            Err(error) => {
+                tracing::error!(%error, "a message could not be written");
+                continue;
+            }
+        };
+        let event = Event::default().event("message").data(data);
+        match tokio::time::timeout(stall, to_body.send(event)).await {
+            Ok(Ok(())) => {}
+            Ok(Err(_gone)) => break,
+            Err(_stalled) => {
+                tracing::info!("an SSE client stopped reading and was cut off");
+                break;
+            }
+        }
+    }
+    stop.cancel();
+}
+
+async fn message(
+    State(streams): State<Streams>,
+    Extension(principal): Extension<Arc<Principal>>,
+    request: Request,
+) -> Response {
+    let pairs = query_pairs(request.uri().query().unwrap_or_default());
+    let id = pairs
+        .iter()
+        .find(|(key, _)| key == "sessionId" || key == "session_id")
+        .map(|(_, id)| id.as_str());
+    let Some((mut inbox, pin)) = id.and_then(|id| streams.find(id, &principal)) else {
+        // Another's session answers like one that never was.
+        return envelope::refuse(
+            StatusCode::NOT_FOUND,
+            -32001,
+            "session not found: open a new stream with GET /sse",
+        );
+    };
+    let (mut parts, body) = request.into_parts();
+    let body = match envelope::read(body, streams.hub.http.max_body_bytes).await {
+        Ok(body) => body,
+        Err(refusal) => return refusal,
+    };
+    if let Err(refusal) = envelope::peek(&body) {
+        return refusal;
+    }
+    let Ok(mut message) = serde_json::from_slice::<ClientJsonRpcMessage>(&body) else {
+        let next = "not a JSON-RPC 2.0 message: send jsonrpc \"2.0\", id, method and params";
+        return envelope::refuse(StatusCode::BAD_REQUEST, -32600, next);
+    };
+    // The stream's URL may have pinned project and agent; the endpoint that it named carries neither.
+    parts.extensions.insert(pin);
+    match &mut message {
+        ClientJsonRpcMessage::Request(request) => {
+            request.request.extensions_mut().insert(parts);
+        }
+        ClientJsonRpcMessage::Notification(notification) => {
+            notification.notification.extensions_mut().insert(parts);
+        }
+        _ => {}
+    }
+    match tokio::time::timeout(POST_PATIENCE, inbox.send(message)).await {
+        Ok(Ok(())) => (StatusCode::ACCEPTED, "Accepted").into_response(),
+        Ok(Err(_closed)) => envelope::refuse(
+            StatusCode::NOT_FOUND,
+            -32001,
+            "session closed: open a new stream",
+        ),
+        Err(_full) => envelope::busy(
+            StatusCode::SERVICE_UNAVAILABLE,
+            "the session is busy: read its stream",
+        ),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn messages_are_posted_beside_the_stream() {
+        let path = |uri: &'static str| endpoint_path(&Uri::from_static(uri), "x");
+        assert_eq!(path("/sse"), "/messages?sessionId=x");
+        assert_eq!(path("/git/sse?project_id=a"), "/git/messages?sessionId=x");
+    }
+}

@@ -1,0 +1,88 @@
+//! Floor 5: everything that speaks HTTP. Only this floor and `app` know axum and rmcp.
+
+mod config;
+mod gate;
+mod health;
+mod hosts;
+mod listen;
+pub mod mcp;
+pub mod rest;
+
+use std::sync::Arc;
+
+use axum::{Router, middleware};
+
+pub use config::{HttpConfig, McpConfig};
+pub use listen::{Listener, bind};
+pub use mcp::Endpoints;
+
+use crate::{
+    access::{Authority, ServerId},
+    audit::Audit,
+    db::Db,
+    project::Projects,
+    tool::Registry,
+};
+
+/// What the edge serves.
+#[derive(Clone, Debug)]
+pub struct Hub {
+    /// The tools.
+    pub registry: Arc<Registry>,
+    /// Authenticates callers.
+    pub authority: Arc<Authority>,
+    /// Projects, agents and members, for administration.
+    pub projects: Projects,
+    /// The audit log, for administration.
+    pub audit: Audit,
+    /// Asked whether the hub is ready.
+    pub db: Db,
+    /// `[http]`.
+    pub http: Arc<HttpConfig>,
+    /// `[mcp]`.
+    pub mcp: Arc<McpConfig>,
+    /// Renders `/metrics`.
+    pub metrics: metrics_exporter_prometheus::PrometheusHandle,
+}
+
+/// Everything on the main port: REST, health, and each server under its prefix.
+pub fn main_router(hub: &Hub, endpoints: &Endpoints) -> Router {
+    let prefixed = hub
+        .registry
+        .servers()
+        .fold(Router::new(), |router, server| {
+            router.nest(&format!("/{server}"), endpoints.router(server))
+        });
+    let guarded = prefixed
+        .merge(rest::router(hub))
+        .layer(middleware::from_fn_with_state(
+            hub.clone(),
+            gate::authenticate,
+        ));
+    finish(hub, guarded.merge(health::router(hub)))
+}
+
+/// Everything on a server's own port.
+pub fn server_router(hub: &Hub, endpoints: &Endpoints, server: ServerId) -> Router {
+    let guarded = endpoints
+        .router(server)
+        .layer(middleware::from_fn_with_state(
+            hub.clone(),
+            gate::authenticate,
+        ));
+    finish(hub, guarded.merge(health::probes(hub)))
+}
+
+/// What holds on every port, for known and unknown paths alike.
+fn finish(hub: &Hub, router: Router) -> Router {
+    router
+        .fallback(rest::no_such_path)
+        .method_not_allowed_fallback(rest::wrong_method)
+        .layer(tower_http::catch_panic::CatchPanicLayer::custom(
+            rest::panicked,
+        ))
+        .layer(middleware::from_fn_with_state(
+            hub.clone(),
+            gate::check_host,
+        ))
+}

@@ -1,0 +1,396 @@
+//! Administration: projects, agents, members, tokens, the audit log. For principals with the scope `hub:admin`, and
+//! audited like tool calls, as the server `hub`.
+
+use std::{future::Future, sync::Arc, time::Instant};
+
+use axum::{
+    Extension, Json, Router,
+    extract::{
+        Path, Query, State,
+        rejection::{JsonRejection, QueryRejection},
+    },
+    response::{IntoResponse, Response},
+    routing::{delete, get, put},
+};
+use http::StatusCode;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize, de::DeserializeOwned};
+use serde_json::json;
+
+use super::{Id, Problem, json_list};
+use crate::{
+    access::{Access, NewToken, Principal},
+    audit::{self, Entry, Origin, Outcome},
+    base::{
+        ids::{AgentId, BadName, ProjectId, new_id},
+        paging,
+    },
+    edge::Hub,
+    project::Scope,
+    tool::{Code, ToolError},
+};
+
+/// All administrative routes.
+pub fn router(hub: &Hub) -> Router {
+    Router::new()
+        .route("/api/v1/projects", get(list_projects).post(create_project))
+        .route("/api/v1/agents", get(list_agents).post(create_agent))
+        .route("/api/v1/projects/{project_id}/members", get(list_members))
+        .route(
+            "/api/v1/projects/{project_id}/members/{agent_id}",
+            put(add_member).delete(remove_member),
+        )
+        .route("/api/v1/tokens", get(list_tokens).post(create_token))
+        .route("/api/v1/tokens/{token_id}", delete(revoke_token))
+        .route("/api/v1/audit", get(find_audit))
+        .with_state(hub.clone())
+}
+
+/// A new project or agent.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct NewNamed {
+    /// The name used in calls: 1 to 64 characters of a-z, 0-9, `.`, `_`, `-`.
+    pub id: String,
+    /// A name for people.
+    #[serde(default)]
+    pub name: String,
+}
+
+/// A page of a list.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct Page {
+    /// How many, 1 to 200.
+    pub limit: Option<u32>,
+    /// Where the page before ended.
+    pub cursor: Option<String>,
+}
+
+impl Page {
+    fn limit(&self) -> Result<u32, ToolError> {
+        match self.limit.unwrap_or(50) {
+            limit @ 1..=200 => Ok(limit),
+            _ => Err(ToolError::invalid("/limit", "must be 1 to 200")),
+        }
+    }
+
+    fn after(&self, list: &str) -> Result<Option<String>, ToolError> {
+        Ok(self
+            .cursor
+            .as_deref()
+            .map(|c| paging::decode(&list, c))
+            .transpose()?)
+    }
+}
+
+type Who = Extension<Arc<Principal>>;
+type Body<T> = Result<Json<T>, JsonRejection>;
+type Params<T> = Result<Query<T>, QueryRejection>;
+
+/// Lets administrators in, runs `work`, and writes both into the audit log.
+async fn administer<R>(
+    hub: &Hub,
+    who: &Principal,
+    id: &Id,
+    action: &'static str,
+    access: Access,
+    work: impl Future<Output = Result<R, ToolError>>,
+) -> Result<R, Problem> {
+    let started = Instant::now();
+    let request = id.as_ref().map(|Extension(id)| Arc::clone(&id.0));
+    let allowed = who.grant.scopes.hub_admin();
+    let mut entry = Entry {
+        id: new_id("call").into(),
+        started_ms: hub.registry.now(),
+        duration_us: None,
+        principal: Arc::clone(&who.id),
+        project: "".into(),
+        agent: "".into(),
+        server: "hub",
+        tool: action,
+        access,
+        origin: Origin::Rest,
+        parent: None,
+        request: request.clone(),
+        outcome: Outcome::Started,
+        code: None,
+        arguments: None,
+    };
+    let done = if allowed {
+        if access > Access::Read {
+            hub.audit
+                .write_now(entry.clone())
+                .await
+                .map_err(|e| Problem::new(e.into(), request.as_ref()))?;
+        }
+        work.await
+    } else {
+        Err(ToolError::forbidden(
+            "administration needs the scope \"hub:admin\"",
+        ))
+    };
+    entry.duration_us = i64::try_from(started.elapsed().as_micros()).ok();
+    entry.code = done.as_ref().err().map(|e| e.code.as_str());
+    entry.outcome = match (&done, allowed) {
+        (Ok(_), _) => Outcome::Ok,
+        (Err(_), true) => Outcome::Error,
+        (Err(_), false) => Outcome::Refused,
+    };
+    hub.audit.write(entry).await;
+    done.map_err(|error| Problem::new(error, request.as_ref()))
+}
+
+fn body<T>(body: Body<T>) -> Result<T, ToolError> {
+    body.map(|Json(value)| value)
+        .map_err(|e| ToolError::invalid("", e.body_text()))
+}
+
+fn params<T: DeserializeOwned>(query: Params<T>) -> Result<T, ToolError> {
+    query
+        .map(|Query(value)| value)
+        .map_err(|e| ToolError::invalid("", e.body_text()))
+}
+
+fn name<T>(parsed: Result<T, BadName>, field: &str) -> Result<T, ToolError> {
+    parsed.map_err(|e| ToolError::invalid(format!("/{field}"), e.to_string()))
+}
+
+fn scope(project: &str, agent: &str) -> Result<Scope, ToolError> {
+    Ok(Scope {
+        project: name(ProjectId::new(project), "project_id")?,
+        agent: name(AgentId::new(agent), "agent_id")?,
+    })
+}
+
+fn created(value: impl Serialize) -> Response {
+    (StatusCode::CREATED, Json(value)).into_response()
+}
+
+/// The page of `items`, with a cursor after its last one if it is full.
+fn paged<T: Serialize>(list: &str, items: &[T], limit: u32, key: impl Fn(&T) -> &str) -> Response {
+    let full = items.len() >= limit as usize;
+    let next = items
+        .last()
+        .filter(|_| full)
+        .map(|last| paging::encode(&list, &key(last)));
+    json_list(items, next)
+}
+
+async fn list_projects(
+    State(hub): State<Hub>,
+    who: Who,
+    id: Id,
+    query: Params<Page>,
+) -> Result<Response, Problem> {
+    administer(&hub, &who, &id, "list_projects", Access::Read, async {
+        let page = params(query)?;
+        let (limit, after) = (page.limit()?, page.after("projects")?);
+        let items = hub.projects.list_projects(after.as_deref(), limit).await?;
+        Ok(paged("projects", &items, limit, |p| &p.id))
+    })
+    .await
+}
+
+async fn list_agents(
+    State(hub): State<Hub>,
+    who: Who,
+    id: Id,
+    query: Params<Page>,
+) -> Result<Response, Problem> {
+    administer(&hub, &who, &id, "list_agents", Access::Read, async {
+        let page = params(query)?;
+        let (limit, after) = (page.limit()?, page.after("agents")?);
+        let items = hub.projects.list_agents(after.as_deref(), limit).await?;
+        Ok(paged("agents", &items, limit, |a| &a.id))
+    })
+    .await
+}
+
+async fn list_members(
+    State(hub): State<Hub>,
+    who: Who,
+    id: Id,
+    Path(project): Path<String>,
+    query: Params<Page>,
+) -> Result<Response, Problem> {
+    administer(&hub, &who, &id, "list_members", Access::Read, async {
+        let project = name(ProjectId::new(project), "project_id")?;
+        let page = params(query)?;
+        let (limit, after) = (page.limit()?, page.after("members")?);
+        let items = hub
+            .projects
+            .list_members(&project, after.as_deref(), limit)
+            .await?;
+        Ok(paged("members", &items, limit, |m| &m.id))
+    })
+    .await
+}
+
+async fn create_project(
+    State(hub): State<Hub>,
+    who: Who,
+    id: Id,
+    wanted: Body<NewNamed>,
+) -> Result<Response, Problem> {
+    administer(&hub, &who, &id, "create_project", Access::Admin, async {
+        let wanted = body(wanted)?;
+        let project = name(ProjectId::new(&wanted.id), "id")?;
+        if !hub.projects.create_project(&project, &wanted.name).await? {
+            return Err(ToolError::conflict(format!(
+                "project {project} exists: choose another id"
+            )));
+        }
+        Ok(created(json!({"id": project, "name": wanted.name})))
+    })
+    .await
+}
+
+async fn create_agent(
+    State(hub): State<Hub>,
+    who: Who,
+    id: Id,
+    wanted: Body<NewNamed>,
+) -> Result<Response, Problem> {
+    administer(&hub, &who, &id, "create_agent", Access::Admin, async {
+        let wanted = body(wanted)?;
+        let agent = name(AgentId::new(&wanted.id), "id")?;
+        if !hub.projects.create_agent(&agent, &wanted.name).await? {
+            return Err(ToolError::conflict(format!(
+                "agent {agent} exists: choose another id"
+            )));
+        }
+        Ok(created(json!({"id": agent, "name": wanted.name})))
+    })
+    .await
+}
+
+async fn add_member(
+    State(hub): State<Hub>,
+    who: Who,
+    id: Id,
+    Path((project, agent)): Path<(String, String)>,
+) -> Result<Response, Problem> {
+    administer(&hub, &who, &id, "add_member", Access::Admin, async {
+        let scope = scope(&project, &agent)?;
+        if !hub.projects.add_member(&scope).await? {
+            return Err(ToolError::new(
+                Code::NotFound,
+                "no such project or agent: create both first",
+            ));
+        }
+        Ok(Json(json!({"project_id": scope.project, "agent_id": scope.agent})).into_response())
+    })
+    .await
+}
+
+async fn remove_member(
+    State(hub): State<Hub>,
+    who: Who,
+    id: Id,
+    Path((project, agent)): Path<(String, String)>,
+) -> Result<Response, Problem> {
+    administer(&hub, &who, &id, "remove_member", Access::Admin, async {
+        let scope = scope(&project, &agent)?;
+        if !hub.projects.remove_member(&scope).await? {
+            return Err(ToolError::new(
+                Code::NotFound,
+                "the agent is no member of the project",
+            ));
+        }
+        Ok(StatusCode::NO_CONTENT.into_response())
+    })
+    .await
+}
+
+async fn list_tokens(
+    State(hub): State<Hub>,
+    who: Who,
+    id: Id,
+    query: Params<Page>,
+) -> Result<Response, Problem> {
+    administer(&hub, &who, &id, "list_tokens", Access::Read, async {
+        let page = params(query)?;
+        let (limit, after) = (page.limit()?, page.after("tokens")?);
+        let items = hub.authority.list(after.as_deref(), limit).await?;
+        Ok(paged("tokens", &items, limit, |t| &t.id))
+    })
+    .await
+}
+
+async fn create_token(
+    State(hub): State<Hub>,
+    who: Who,
+    id: Id,
+    wanted: Body<NewToken>,
+) -> Result<Response, Problem> {
+    administer(&hub, &who, &id, "create_token", Access::Admin, async {
+        let (token, info) = hub.authority.create(body(wanted)?).await?;
+        let mut shown = serde_json::to_value(info).map_err(ToolError::internal)?;
+        if let Some(map) = shown.as_object_mut() {
+            map.insert("token".into(), token.reveal().into());
+        }
+        Ok(created(shown))
+    })
+    .await
+}
+
+async fn revoke_token(
+    State(hub): State<Hub>,
+    who: Who,
+    id: Id,
+    Path(token): Path<String>,
+) -> Result<Response, Problem> {
+    administer(&hub, &who, &id, "revoke_token", Access::Admin, async {
+        if !hub.authority.revoke(&token).await? {
+            return Err(
+                ToolError::not_found("token", &token).hint("it is unknown or revoked already")
+            );
+        }
+        Ok(StatusCode::NO_CONTENT.into_response())
+    })
+    .await
+}
+
+async fn find_audit(
+    State(hub): State<Hub>,
+    who: Who,
+    id: Id,
+    uri: axum::extract::OriginalUri,
+) -> Result<Response, Problem> {
+    administer(&hub, &who, &id, "query_audit", Access::Read, async {
+        let mut filter = serde_json::Map::new();
+        let mut page = Page::default();
+        for (key, value) in super::query_pairs(uri.query().unwrap_or_default()) {
+            let number = || {
+                value
+                    .parse::<i64>()
+                    .map_err(|_| ToolError::invalid(format!("/{key}"), "must be a number"))
+            };
+            match key.as_str() {
+                "limit" => page.limit = Some(u32::try_from(number()?).unwrap_or(0)),
+                "cursor" => page.cursor = Some(value),
+                "since_ms" | "until_ms" => {
+                    let number = number()?;
+                    filter.insert(key, number.into());
+                }
+                _ => {
+                    filter.insert(key, value.into());
+                }
+            }
+        }
+        let query: audit::Query = serde_json::from_value(filter.into())
+            .map_err(|e| ToolError::invalid("", e.to_string()))?;
+        let limit = page.limit()?;
+        let before = page
+            .cursor
+            .as_deref()
+            .map(|c| paging::decode::<(i64, String)>(&query, c))
+            .transpose()?;
+        let items = hub.audit.find(&query, before.as_ref(), limit).await?;
+        let last = items.last().filter(|_| items.len() >= limit as usize);
+        let next = last.map(|last| paging::encode(&query, &(last.started_ms, &last.id)));
+        Ok(json_list(&items, next))
+    })
+    .await
+}

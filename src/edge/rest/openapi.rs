@@ -1,0 +1,386 @@
+//! OpenAPI 3.1, generated from the tools' contracts, so that it cannot drift from them.
+
+use schemars::{JsonSchema, generate::SchemaSettings};
+use serde_json::{Map, Value, json};
+
+use super::admin::{NewNamed, Page};
+use crate::{
+    access::{NewToken, TokenInfo},
+    audit,
+    project::Named,
+    tool::{AGENT_ID, Method, PROJECT_ID, Registry, Route, Spec},
+};
+
+/// The document.
+pub fn document(registry: &Registry) -> Value {
+    let mut paths = Map::new();
+    for server in registry.servers() {
+        for tool in registry.tools(server) {
+            let spec = tool.spec();
+            let path = format!("/api/v1/servers/{server}/tools/{}", spec.name);
+            let mut operation = operation(spec, spec.name.to_owned(), Some(body(&spec.input)), &[]);
+            operation.insert("parameters".into(), json!([]));
+            add(&mut paths, &path, "post", operation);
+        }
+        for route in registry.routes(server) {
+            if let Some(tool) = registry.find(server, route.tool) {
+                add_route(&mut paths, route, tool.spec());
+            }
+        }
+    }
+    administration(&mut paths);
+    json!({
+        "openapi": "3.1.0",
+        "info": {
+            "title": "Syndarix",
+            "version": env!("CARGO_PKG_VERSION"),
+            "description": "Seven servers for a team of AI agents. Every tool works in one project for one agent: name them \
+                            as project_id and agent_id, in the headers X-Project-Id and X-Agent-Id, or use a token that is \
+                            bound to one of each.",
+            "license": {"name": "MIT", "identifier": "MIT"},
+        },
+        "security": [{"bearer": []}],
+        "paths": paths,
+        "components": {
+            "securitySchemes": {"bearer": {"type": "http", "scheme": "bearer", "description": "A service token, syx_…"}},
+            "schemas": {"Problem": problem()},
+            "responses": {"Problem": {
+                "description": "What went wrong and what to do next (RFC 9457).",
+                "content": {"application/problem+json": {"schema": {"$ref": "#/components/schemas/Problem"}}},
+            }},
+        },
+    })
+}
+
+fn add(paths: &mut Map<String, Value>, path: &str, method: &str, operation: Map<String, Value>) {
+    let item = paths.entry(path).or_insert_with(|| json!({}));
+    if let Some(item) = item.as_object_mut() {
+        item.insert(method.into(), operation.into());
+    }
+}
+
+fn body(schema: &Map<String, Value>) -> Value {
+    json!({"required": true, "content": {"application/json": {"schema": schema}}})
+}
+
+fn operation(
+    spec: &Spec,
+    id: String,
+    request: Option<Value>,
+    parameters: &[Value],
+) -> Map<String, Value> {
+    let mut out = Map::new();
+    out.insert("operationId".into(), id.into());
+    out.insert("tags".into(), json!([spec.server]));
+    out.insert("summary".into(), spec.title.clone().into());
+    out.insert(
+        "description".into(),
+        format!("{} Needs the scope `{}`.", spec.about, spec.scope()).into(),
+    );
+    if !parameters.is_empty() {
+        out.insert("parameters".into(), parameters.into());
+    }
+    if let Some(request) = request {
+        out.insert("requestBody".into(), request);
+    }
+    out.insert(
+        "responses".into(),
+        responses("200", Some(&Value::Object((*spec.output).clone()))),
+    );
+    out
+}
+
+fn responses(status: &str, schema: Option<&Value>) -> Value {
+    let mut success = json!({"description": "Done."});
+    if let (Some(schema), Some(map)) = (schema, success.as_object_mut()) {
+        map.insert(
+            "content".into(),
+            json!({"application/json": {"schema": schema}}),
+        );
+    }
+    json!({status: success, "default": {"$ref": "#/components/responses/Problem"}})
+}
+
+/// A friendly route: names in the path, the rest in the query or the body.
+fn add_route(paths: &mut Map<String, Value>, route: &Route, spec: &Spec) {
+    let empty = Map::new();
+    let properties = spec
+        .input
+        .get("properties")
+        .and_then(Value::as_object)
+        .unwrap_or(&empty);
+    let required: Vec<&str> = spec
+        .input
+        .get("required")
+        .and_then(Value::as_array)
+        .into_iter()
+        .flatten()
+        .filter_map(Value::as_str)
+        .collect();
+    let in_path: Vec<&str> = route.path.split(['{', '}']).skip(1).step_by(2).collect();
+    let mut parameters: Vec<Value> = Vec::new();
+    for name in &in_path {
+        parameters.push(parameter(name, "path", true, properties.get(*name)));
+    }
+    let mut request = None;
+    if route.method.has_body() {
+        let mut rest = (*spec.input).clone();
+        let left: Map<String, Value> = properties
+            .iter()
+            .filter(|(k, _)| !in_path.contains(&k.as_str()))
+            .map(|(k, v)| (k.clone(), v.clone()))
+            .collect();
+        let needed: Vec<&str> = required
+            .iter()
+            .copied()
+            .filter(|r| !in_path.contains(r))
+            .collect();
+        rest.insert("properties".into(), left.into());
+        rest.insert("required".into(), needed.into());
+        request = Some(body(&rest));
+    } else {
+        for (name, rule) in properties
+            .iter()
+            .filter(|(k, _)| !in_path.contains(&k.as_str()))
+        {
+            parameters.push(parameter(
+                name,
+                "query",
+                required.contains(&name.as_str()),
+                Some(rule),
+            ));
+        }
+    }
+    let mut id = format!("{}_{}", route.method.as_str().to_lowercase(), spec.name);
+    if paths.values().any(|item| {
+        item.to_string()
+            .contains(&format!("\"operationId\":\"{id}\""))
+    }) {
+        id.push_str("_2");
+    }
+    let method = match route.method {
+        Method::Get => "get",
+        Method::Post => "post",
+        Method::Put => "put",
+        Method::Patch => "patch",
+        Method::Delete => "delete",
+    };
+    add(
+        paths,
+        route.path,
+        method,
+        operation(spec, id, request, &parameters),
+    );
+}
+
+fn parameter(name: &str, place: &str, required: bool, rule: Option<&Value>) -> Value {
+    let mut schema = rule.cloned().unwrap_or_else(|| json!({"type": "string"}));
+    let about = schema.as_object_mut().and_then(|s| s.remove("description"));
+    // The headers X-Project-Id and X-Agent-Id, or the token, may say it instead.
+    let required = required && name != PROJECT_ID && name != AGENT_ID;
+    json!({"name": name, "in": place, "required": required, "description": about.unwrap_or_default(), "schema": schema})
+}
+
+fn administration(paths: &mut Map<String, Value>) {
+    let list = |item: Value| {
+        json!({"type": "object", "required": ["items"], "properties": {
+        "items": {"type": "array", "items": item}, "next_cursor": {"type": "string"}}})
+    };
+    let page = query_of::<Page>();
+    let id = |name: &str| parameter(name, "path", true, None);
+    let named = list(schema_of::<Named>());
+    let with_token = {
+        let mut schema = schema_of::<TokenInfo>();
+        if let Some(properties) = schema.get_mut("properties").and_then(Value::as_object_mut) {
+            properties.insert(
+                "token".into(),
+                json!({"type": "string", "description": "The token. It is not shown again."}),
+            );
+        }
+        schema
+    };
+    let audit_query: Vec<Value> = query_of::<audit::Query>()
+        .into_iter()
+        .chain(page.clone())
+        .collect();
+    let member = vec![id("project_id"), id("agent_id")];
+    let members = [vec![id("project_id")], page.clone()].concat();
+    let operations: [(
+        &str,
+        &str,
+        &str,
+        &str,
+        Vec<Value>,
+        Option<Value>,
+        &str,
+        Option<Value>,
+    ); 11] = [
+        (
+            "/api/v1/projects",
+            "get",
+            "list_projects",
+            "List projects",
+            page.clone(),
+            None,
+            "200",
+            Some(named.clone()),
+        ),
+        (
+            "/api/v1/projects",
+            "post",
+            "create_project",
+            "Create a project",
+            vec![],
+            Some(schema_of::<NewNamed>()),
+            "201",
+            Some(schema_of::<NewNamed>()),
+        ),
+        (
+            "/api/v1/agents",
+            "get",
+            "list_agents",
+            "List agents",
+            page.clone(),
+            None,
+            "200",
+            Some(named.clone()),
+        ),
+        (
+            "/api/v1/agents",
+            "post",
+            "create_agent",
+            "Create an agent",
+            vec![],
+            Some(schema_of::<NewNamed>()),
+            "201",
+            Some(schema_of::<NewNamed>()),
+        ),
+        (
+            "/api/v1/projects/{project_id}/members",
+            "get",
+            "list_members",
+            "List a project's members",
+            members,
+            None,
+            "200",
+            Some(named),
+        ),
+        (
+            "/api/v1/projects/{project_id}/members/{agent_id}",
+            "put",
+            "add_member",
+            "Make an agent a member",
+            member.clone(),
+            None,
+            "200",
+            None,
+        ),
+        (
+            "/api/v1/projects/{project_id}/members/{agent_id}",
+            "delete",
+            "remove_member",
+            "End a membership",
+            member,
+            None,
+            "204",
+            None,
+        ),
+        (
+            "/api/v1/tokens",
+            "get",
+            "list_tokens",
+            "List tokens, without the tokens themselves",
+            page,
+            None,
+            "200",
+            Some(list(schema_of::<TokenInfo>())),
+        ),
+        (
+            "/api/v1/tokens",
+            "post",
+            "create_token",
+            "Create a token; it is shown this once",
+            vec![],
+            Some(schema_of::<NewToken>()),
+            "201",
+            Some(with_token),
+        ),
+        (
+            "/api/v1/tokens/{token_id}",
+            "delete",
+            "revoke_token",
+            "Revoke a token at once",
+            vec![id("token_id")],
+            None,
+            "204",
+            None,
+        ),
+        (
+            "/api/v1/audit",
+            "get",
+            "query_audit",
+            "Find calls in the audit log, newest first",
+            audit_query,
+            None,
+            "200",
+            Some(list(schema_of::<audit::Record>())),
+        ),
+    ];
+    for (path, method, id, summary, parameters, request, status, response) in operations {
+        let mut out = Map::new();
+        out.insert("operationId".into(), id.into());
+        out.insert("tags".into(), json!(["hub"]));
+        out.insert("summary".into(), summary.into());
+        out.insert(
+            "description".into(),
+            format!("{summary}. Needs the scope `hub:admin`.").into(),
+        );
+        out.insert("parameters".into(), parameters.into());
+        if let Some(Value::Object(schema)) = request {
+            out.insert("requestBody".into(), body(&schema));
+        }
+        out.insert("responses".into(), responses(status, response.as_ref()));
+        add(paths, path, method, out);
+    }
+}
+
+fn schema_of<T: JsonSchema>() -> Value {
+    let settings = SchemaSettings::draft2020_12().with(|s| {
+        s.inline_subschemas = true;
+        s.meta_schema = None;
+    });
+    settings
+        .into_generator()
+        .into_root_schema_for::<T>()
+        .to_value()
+}
+
+fn query_of<T: JsonSchema>() -> Vec<Value> {
+    let schema = schema_of::<T>();
+    let properties = schema.get("properties").and_then(Value::as_object);
+    properties
+        .into_iter()
+        .flatten()
+        .map(|(name, rule)| parameter(name, "query", false, Some(rule)))
+        .collect()
+}
+
+fn problem() -> Value {
+    json!({
+        "type": "object",
+        "required": ["type", "title", "status", "code", "detail"],
+        "properties": {
+            "type": {"type": "string"},
+            "title": {"type": "string", "description": "The HTTP status in words."},
+            "status": {"type": "integer"},
+            "code": {"type": "string", "description": "What kind of failure it is, for programs."},
+            "detail": {"type": "string", "description": "What is wrong and what to do next."},
+            "errors": {"type": "array", "description": "The wrong fields.", "items": {"type": "object", "properties": {
+                "pointer": {"type": "string", "description": "JSON pointer into the arguments."},
+                "detail": {"type": "string"}}}},
+            "details": {"description": "More for programs."},
+            "retry_after_s": {"type": "integer"},
+            "request_id": {"type": "string", "description": "The request in the hub's log and audit log."},
+        },
+    })
+}
