@@ -1,5 +1,6 @@
 //! Floor 0: ids, time, paging, redaction. Knows nothing of the rest.
 
+pub mod beneath;
 pub mod clock;
 pub mod ids;
 pub mod paging;

@@ -1,6 +1,7 @@
 //! Floor 2: projects, agents, and which agent is a member of which project.
 
 mod store;
+pub mod workspace;
 
 use std::{sync::Arc, time::Duration};
 

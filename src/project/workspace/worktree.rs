@@ -1,0 +1,106 @@
+//! An agent's linked worktree, without the `.git` file that git itself would put into it.
+
+use std::fs;
+use std::path::Path;
+
+use git2::build::CheckoutBuilder;
+use git2::{BranchType, ErrorCode, Repository};
+
+use super::repository::{default_branch, open, sync_directory};
+use super::{Error, TreeId, layout};
+use crate::base::ids::AgentId;
+
+/// Lies in an admin directory until its tree was checked out, so that an interrupted first use is repeated.
+const UNFINISHED: &str = "syndarix-unfinished";
+
+/// The branch an agent starts on.
+pub fn agent_branch(agent: &AgentId) -> String {
+    format!("agent/{agent}/work")
+}
+
+/// The agent in whose tree the branch `refs/heads/<branch>` is checked out, other than `except`.
+///
+/// Read from the admin directories, because libgit2 finds other worktrees by the `.git` file that ours do not have.
+pub fn branch_holder(repository: &Repository, branch: &str, except: &AgentId) -> Result<Option<String>, Error> {
+    let wanted = format!("ref: refs/heads/{branch}");
+    let listing = match fs::read_dir(repository.commondir().join("worktrees")) {
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
+        listing => listing?,
+    };
+    for entry in listing {
+        let entry = entry?;
+        let name = entry.file_name().to_string_lossy().into_owned();
+        let held = fs::read_to_string(entry.path().join("HEAD")).is_ok_and(|head| head.trim_end() == wanted);
+        if held && name != except.as_str() {
+            return Ok(Some(name));
+        }
+    }
+    Ok(None)
+}
+
+pub(super) fn is_ready(admin: &Path) -> bool {
+    admin.join("HEAD").is_file() && !admin.join(UNFINISHED).exists()
+}
+
+/// Makes the admin directory and fills the tree from the default branch. What lies in the tree already stays as it is
+/// and shows as modified or untracked. May be repeated after a crash at any point. The caller holds the repository's lock.
+pub(super) fn create(bare: &Path, admin: &Path, tree: &Path, id: &TreeId) -> Result<(), Error> {
+    if !admin.join("HEAD").is_file() {
+        stage(bare, admin, id)?;
+    }
+    let repository = open(admin, bare)?;
+    let branch = agent_branch(&id.agent);
+    let base = match repository.find_branch(&default_branch(&repository)?, BranchType::Local) {
+        Ok(default) => Some(default.get().peel_to_commit()?),
+        Err(error) if error.code() == ErrorCode::NotFound => None,
+        Err(error) => return Err(error.into()),
+    };
+    if let Some(base) = base {
+        if repository.find_branch(&branch, BranchType::Local).is_err() {
+            repository.branch(&branch, &base, false)?;
+        }
+        fill(&repository, tree)?;
+    }
+    fs::remove_file(admin.join(UNFINISHED))?;
+    sync_directory(admin)
+}
+
+/// The admin directory, complete before it gets its name.
+fn stage(bare: &Path, admin: &Path, id: &TreeId) -> Result<(), Error> {
+    let staged = bare.join(format!("new-worktree-{}", id.agent));
+    let _ = fs::remove_dir_all(&staged);
+    fs::create_dir_all(&staged)?;
+    fs::write(staged.join("HEAD"), format!("ref: refs/heads/{}\n", agent_branch(&id.agent)))?;
+    fs::write(staged.join("commondir"), "../..\n")?;
+    fs::write(staged.join("gitdir"), layout::gitdir_entry(id))?;
+    // Without a `.git` file in the tree, `git worktree prune` would take it for abandoned.
+    fs::write(staged.join("locked"), "the tree has no .git file by design\n")?;
+    fs::write(staged.join(UNFINISHED), "")?;
+    let worktrees = bare.join("worktrees");
+    fs::create_dir_all(&worktrees)?;
+    if admin.exists() {
+        fs::remove_dir_all(admin)?;
+    }
+    fs::rename(&staged, admin)?;
+    sync_directory(&worktrees)
+}
+
+/// Checks HEAD out into `tree`.
+fn fill(repository: &Repository, tree: &Path) -> Result<(), Error> {
+    let head = repository.head()?.peel_to_tree()?;
+    let empty = fs::read_dir(tree)?.next().is_none();
+    let mut options = CheckoutBuilder::new();
+    if empty {
+        options.force();
+    } else {
+        options.safe().recreate_missing(true).allow_conflicts(true);
+    }
+    repository.checkout_tree(head.as_object(), Some(&mut options))?;
+    if !empty {
+        // Files that stayed are compared with HEAD, not with what happened to be checked out.
+        let mut index = repository.index()?;
+        index.read_tree(&head)?;
+        index.write()?;
+    }
+    Ok(())
+}
