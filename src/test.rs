@@ -12,7 +12,7 @@ use crate::{
         ids::{AgentId, ProjectId},
     },
     db::{DatabaseConfig, Db},
-    project::{Projects, Scope},
+    project::{Projects, Scope, workspace::Workspaces},
     tool::{Builder, Caller, Host, Pool, Registry, Tasks, Tool, ToolError},
 };
 
@@ -26,6 +26,7 @@ pub async fn host() -> (Host, TempDir) {
         db,
         data: dir.path().to_owned(),
         clock: Clock::default(),
+        workspaces: Workspaces::new(dir.path()),
         tasks: Tasks::default(),
     };
     (host, dir)

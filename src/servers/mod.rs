@@ -1,1 +1,3 @@
 //! Floor 4: the seven servers. A server reaches another only through `ctx.call`.
+
+pub mod file_system;

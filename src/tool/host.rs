@@ -4,7 +4,7 @@ use std::{future::Future, path::PathBuf, time::Duration};
 
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
-use crate::{base::clock::Clock, db::Db};
+use crate::{base::clock::Clock, db::Db, project::workspace::Workspaces};
 
 /// What the hub offers to its servers. Cheap to clone.
 #[derive(Clone, Debug)]
@@ -15,6 +15,8 @@ pub struct Host {
     pub data: PathBuf,
     /// The clock.
     pub clock: Clock,
+    /// Where the projects' files are.
+    pub workspaces: Workspaces,
     /// Work beyond a single call.
     pub tasks: Tasks,
 }

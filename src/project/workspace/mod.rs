@@ -24,7 +24,8 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use crate::base::beneath::{self, Beneath};
-use crate::base::ids::{AgentId, ProjectId, RepoName};
+use crate::base::ids::{AgentId, BadName, ProjectId, RepoName};
+use crate::project::Scope;
 
 pub use locks::{RepositoryGuard, TreeGuard};
 pub use repository::{Created, default_branch};
@@ -59,6 +60,14 @@ pub struct TreeId {
     pub project: ProjectId,
     pub agent: AgentId,
     pub repo: RepoName,
+}
+
+impl TreeId {
+    /// The tree of `scope`'s agent in `repo`.
+    pub fn new(scope: &Scope, repo: Option<RepoName>) -> Result<Self, BadName> {
+        let repo = repo.map_or_else(|| RepoName::new(DEFAULT_REPO), Ok)?;
+        Ok(Self { project: scope.project.clone(), agent: scope.agent.clone(), repo })
+    }
 }
 
 /// The workspaces of this process, cheap to clone. Everything but [`Workspaces::lock_tree`] blocks on the disk.

@@ -63,8 +63,8 @@ pub fn suggest(top: &Beneath, path: &RelPath) -> Option<String> {
     let near = entries
         .iter()
         .filter_map(|entry| entry.name.to_str())
-        .map(|name| (strsim::jaro_winkler(&wanted.to_lowercase(), &name.to_lowercase()), name))
-        .filter(|(score, _)| *score > 0.75)
+        .map(|name| (strsim::normalized_damerau_levenshtein(&wanted.to_lowercase(), &name.to_lowercase()), name))
+        .filter(|(score, _)| *score > 0.6)
         .max_by(|a, b| a.0.total_cmp(&b.0))?;
     let near = parent.join(near.1).ok()?;
     (near != *path).then(|| near.to_string())

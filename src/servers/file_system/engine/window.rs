@@ -134,12 +134,10 @@ fn cut(taken: &mut Taken, piece: &[u8], room: usize, line: u64) {
     } else {
         taken.bytes.extend(piece.iter().take(room));
         // Not in the middle of a character.
-        while taken.bytes.last().is_some_and(|b| !b.is_ascii()) && std::str::from_utf8(&taken.bytes).is_err() {
-            let too_short = taken.bytes.len() + 4 < room;
-            taken.bytes.pop();
-            if too_short {
-                break;
-            }
+        if let Err(error) = std::str::from_utf8(&taken.bytes)
+            && error.error_len().is_none()
+        {
+            taken.bytes.truncate(error.valid_up_to());
         }
         taken.next = line + 1;
     }
@@ -198,7 +196,7 @@ mod tests {
     #[test]
     fn a_full_budget_ends_at_a_line_or_inside_the_first() {
         assert_eq!(go("aa\nbb\ncc\n", ALL, 7), ("aa\nbb\n".into(), 1, 3, true));
-        assert_eq!(go("aéaéaé\nb\n", ALL, 6), ("aéa".into(), 1, 2, true));
+        assert_eq!(go("aéaéaé\nb\n", ALL, 5), ("aéa".into(), 1, 2, true));
     }
 
     #[test]

@@ -1,0 +1,2 @@
+//! fs-mcp.
+pub mod engine;
