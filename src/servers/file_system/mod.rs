@@ -1,2 +1,100 @@
-//! fs-mcp.
+//! fs-mcp: the agents' hands in their workspace.
+
+mod config;
 pub mod engine;
+mod fault;
+mod routes;
+pub mod tools;
+
+use std::io::Read as _;
+
+use crate::{
+    base::beneath::{Beneath, Durability, RelPath},
+    project::workspace::{TreeId, Workspaces},
+    tool::prelude::*,
+};
+
+pub use config::Config;
+
+/// The server.
+#[derive(Debug)]
+pub struct FileSystem {
+    config: Config,
+    workspaces: Workspaces,
+}
+
+impl FileSystem {
+    /// Opens the server on the hub's workspaces.
+    pub async fn open(config: Config, host: &Host) -> Result<Self, ToolError> {
+        Ok(Self { config, workspaces: host.workspaces.clone() })
+    }
+
+    fn durability(&self) -> Durability {
+        if self.config.fsync { Durability::Synced } else { Durability::Cached }
+    }
+}
+
+impl ToolServer for FileSystem {
+    const ID: ServerId = ServerId::FileSystem;
+    const ROUTES: &'static [Route] = routes::ROUTES;
+
+    fn tools(set: &mut ToolSet<Self>) {
+        set.add::<tools::read_text_file::ReadTextFile>();
+        set.add::<tools::write_file::WriteFile>();
+        set.add::<tools::edit_file::EditFile>();
+        set.add::<tools::list_directory::ListDirectory>();
+        set.add::<tools::search_content::SearchContent>();
+    }
+}
+
+/// The tree that a call works in.
+fn tree(ctx: &Ctx, repo: Option<RepoName>) -> Result<TreeId, ToolError> {
+    TreeId::new(ctx.scope(), repo).map_err(|error| ToolError::invalid("/repo", error.to_string()))
+}
+
+/// A file's path. A `/` at the end is a slip that is told, not guessed.
+fn file_path(text: &str) -> Result<RelPath, ToolError> {
+    let path = RelPath::parse(text).map_err(|error| ToolError::invalid("/path", error.to_string()))?;
+    if path.is_root() {
+        return Err(ToolError::invalid("/path", "names the workspace itself: give a file in it"));
+    }
+    Ok(path)
+}
+
+/// A directory's path: nothing means the workspace, and a `/` at the end does no harm.
+fn directory_path(text: Option<&str>) -> Result<RelPath, ToolError> {
+    let text = text.unwrap_or(".");
+    let text = if text.len() > 1 { text.strip_suffix('/').unwrap_or(text) } else { text };
+    let text = if text.is_empty() { "." } else { text };
+    RelPath::parse(text).map_err(|error| ToolError::invalid("/path", error.to_string()))
+}
+
+/// The whole of a file that may be changed, `None` when there is none.
+fn content(files: &Beneath, path: &RelPath, most: u64) -> Result<Option<Vec<u8>>, ToolError> {
+    let (file, stat) = match files.file(path) {
+        Err(crate::base::beneath::Error::NotFound) => return Ok(None),
+        opened => opened.map_err(|error| fault::of(files, path, error))?,
+    };
+    let too_large = || {
+        ToolError::too_large(format!("{path} is larger than {most} bytes, the most that is changed in one call"))
+    };
+    if u64::try_from(stat.st_size).unwrap_or(u64::MAX) > most {
+        return Err(too_large());
+    }
+    let mut bytes = Vec::with_capacity(usize::try_from(stat.st_size).unwrap_or(0));
+    file.take(most + 1).read_to_end(&mut bytes)?;
+    if bytes.len() as u64 > most { Err(too_large()) } else { Ok(Some(bytes)) }
+}
+
+/// Refuses when the caller's `if_match` is not the version that is there.
+fn check_version(path: &RelPath, if_match: Option<&str>, current: Option<&str>) -> Result<(), ToolError> {
+    let Some(wanted) = if_match else { return Ok(()) };
+    match current {
+        Some(current) if engine::etag::matches(wanted, current) => Ok(()),
+        Some(current) => Err(ToolError::precondition_failed(format!("{path} has changed since it was read"))
+            .hint("read it again, then repeat the change with its new etag")
+            .details(serde_json::json!({ "etag": current }))),
+        None => Err(ToolError::precondition_failed(format!("{path} does not exist any more"))
+            .hint("leave if_match out to create it")),
+    }
+}

@@ -100,6 +100,16 @@ impl Text {
         Ok(Self { encoding, body, invalid })
     }
 
+    /// Decodes some lines of a file that is known to be text; `at_start` when a byte order mark may come first.
+    pub fn decode_piece(bytes: &[u8], encoding: Encoding, at_start: bool) -> Self {
+        let (body, invalid) = match encoding {
+            Encoding::Latin1 => (bytes.iter().map(|b| char::from(*b)).collect(), None),
+            _ if at_start => escape(bytes.strip_prefix(BOM).unwrap_or(bytes)),
+            _ => escape(bytes),
+        };
+        Self { encoding, body, invalid }
+    }
+
     /// The bytes of `body` in this text's encoding: `text.encode(&text.body)` is the file it came from.
     pub fn encode(&self, body: &str) -> Result<Vec<u8>, TextError> {
         encode(body, self.encoding, self.invalid.is_some())

@@ -1,0 +1,54 @@
+//! What a refused file operation says to the caller: paths relative to the workspace, and the next step.
+
+use crate::{
+    base::beneath::{Beneath, Error, RelPath},
+    project::workspace,
+    tool::ToolError,
+};
+
+use super::engine::{listing, text::TextError};
+
+/// The error for `path` in `files`.
+pub(super) fn of(files: &Beneath, path: &RelPath, error: Error) -> ToolError {
+    match error {
+        Error::NotFound => {
+            let missing = ToolError::not_found("path", path);
+            match listing::suggest(files, path) {
+                Some(near) => missing.hint(format!("the nearest that exists is {near}")),
+                None => missing.hint("list_directory shows what is there"),
+            }
+        }
+        Error::IsDirectory => invalid(path, "is a directory: use list_directory"),
+        Error::NotADirectory => invalid(path, "is not a directory, or leads through a file"),
+        Error::Symlink => invalid(path, "is, or leads through, a symbolic link: use the path it points to"),
+        Error::Outside => invalid(path, "leads out of the workspace"),
+        Error::Special => invalid(path, "is a FIFO, socket or device, not a file"),
+        Error::HardLinked => invalid(path, "has several hard links, so it may be a file outside of the workspace"),
+        Error::Exists => ToolError::conflict(format!("{path} exists already")),
+        Error::Io(error) if error.kind() == std::io::ErrorKind::PermissionDenied => {
+            ToolError::forbidden(format!("the hub's user may not access {path}"))
+        }
+        Error::Io(error) => error.into(),
+    }
+}
+
+/// The workspace itself could not be opened.
+pub(super) fn of_workspace(error: workspace::Error) -> ToolError {
+    match error {
+        workspace::Error::Io(error) | workspace::Error::Files(Error::Io(error)) => error.into(),
+        other => ToolError::internal(other),
+    }
+}
+
+/// The file's bytes are not the text that was asked for.
+pub(super) fn of_text(path: &RelPath, error: &TextError) -> ToolError {
+    match error {
+        TextError::Binary => invalid(path, "is binary, not text"),
+        TextError::BrokenUtf16 => invalid(path, "starts like UTF-16 but is not: pass encoding \"latin-1\""),
+        TextError::NotInEncoding(_) => ToolError::invalid("/encoding", error.to_string()),
+    }
+}
+
+fn invalid(path: &RelPath, what: &str) -> ToolError {
+    ToolError::invalid("/path", format!("{path} {what}"))
+}
