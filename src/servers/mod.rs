@@ -1,3 +1,5 @@
 //! Floor 4: the seven servers. A server reaches another only through `ctx.call`.
 
 pub mod file_system;
+pub mod issues;
+pub mod knowledge_base;

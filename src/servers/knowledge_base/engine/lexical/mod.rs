@@ -1,0 +1,94 @@
+//! The lexical index: BM25 over chunks, in tantivy. A cache: everything in it can be rebuilt from the database.
+
+mod index;
+mod query;
+mod schema;
+mod snippet;
+mod stopwords;
+mod token;
+
+pub use index::{LexicalIndex, Opened};
+pub use query::{Filter, Query};
+pub use snippet::{Highlighter, Snippet};
+
+use serde::{Deserialize, Serialize};
+
+/// Raised whenever the schema, a tokeniser or the stored fields change: an index of another version is rebuilt.
+pub const SCHEMA_VERSION: u32 = 1;
+
+/// What the index knows about itself, written with each commit.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Payload {
+    /// [`SCHEMA_VERSION`] of the program that wrote it.
+    pub schema: u32,
+    /// The database it was filled from.
+    pub database: i64,
+    /// The last outbox entry that is in it.
+    pub seq: i64,
+}
+
+/// A chunk to be found.
+#[derive(Debug, Clone)]
+pub struct Entry {
+    /// Its id in the database.
+    pub chunk_id: String,
+    /// Title of the document.
+    pub title: String,
+    /// Headings above it, joined.
+    pub heading: String,
+    /// Its text.
+    pub text: String,
+}
+
+/// All chunks of a document, replacing those indexed before.
+#[derive(Debug, Clone)]
+pub struct Put {
+    /// The document.
+    pub document_id: String,
+    /// Where it is visible: one term, matched whole.
+    pub scope: String,
+    /// The collection it lies in.
+    pub collection: Option<String>,
+    /// Its chunks.
+    pub entries: Vec<Entry>,
+}
+
+/// One document's change.
+#[derive(Debug, Clone)]
+pub enum Change {
+    /// Its chunks are these now.
+    Put(Put),
+    /// It is gone.
+    Remove {
+        /// The document.
+        document_id: String,
+    },
+}
+
+/// A chunk that matches.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Found {
+    /// Its id in the database.
+    pub chunk_id: String,
+    /// Its text as indexed.
+    pub text: String,
+    /// BM25, boosted by title and headings; comparable within one answer only.
+    pub score: f32,
+}
+
+/// What can go wrong with the index.
+#[derive(Debug, thiserror::Error)]
+pub enum LexicalError {
+    /// The engine failed.
+    #[error(transparent)]
+    Tantivy(#[from] tantivy::TantivyError),
+    /// The index directory could not be used.
+    #[error("index directory: {0}")]
+    Io(#[from] std::io::Error),
+    /// A writer is there already, or went away after an error.
+    #[error("the index writer is not available")]
+    NoWriter,
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,5 @@
+//! Chunking and searching. Knows nothing of MCP, HTTP or SQL; the lexical index is one leg, a vector index can stand beside it.
+
+pub mod chunk;
+pub mod digest;
+pub mod lexical;

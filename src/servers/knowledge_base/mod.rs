@@ -1,0 +1,3 @@
+//! knowledge_base
+
+pub mod engine;
