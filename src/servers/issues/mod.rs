@@ -1,0 +1,4 @@
+//! issues
+pub mod engine;
+pub mod model;
+pub mod store;
