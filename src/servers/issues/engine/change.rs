@@ -54,8 +54,16 @@ pub fn diff(old: &Fields, new: &Fields) -> Vec<Change> {
         ("title", old.title.clone(), new.title.clone()),
         ("body", old.body.clone(), new.body.clone()),
         ("type", old.kind.as_str().into(), new.kind.as_str().into()),
-        ("priority", old.priority.to_string(), new.priority.to_string()),
-        ("state", old.state.as_str().into(), new.state.as_str().into()),
+        (
+            "priority",
+            old.priority.to_string(),
+            new.priority.to_string(),
+        ),
+        (
+            "state",
+            old.state.as_str().into(),
+            new.state.as_str().into(),
+        ),
         ("labels", json(&old.labels), json(&new.labels)),
         ("assignees", json(&old.assignees), json(&new.assignees)),
     ];
@@ -96,7 +104,10 @@ mod tests {
         };
         let new = apply(&fields(), patch);
         assert_eq!(new.labels, ["a", "c"]);
-        let changed: Vec<_> = diff(&fields(), &new).into_iter().map(|c| (c.field, c.old.unwrap(), c.new.unwrap())).collect();
+        let changed: Vec<_> = diff(&fields(), &new)
+            .into_iter()
+            .map(|c| (c.field, c.old.unwrap(), c.new.unwrap()))
+            .collect();
         assert_eq!(
             changed,
             [

@@ -127,7 +127,13 @@ impl IssueStore {
         };
         for _ in 0..attempts {
             let (scope, new) = (scope.clone(), new.clone());
-            match self.db.write(move |mut tx| Box::pin(async move { claim(&mut tx, &scope, new, now).await })).await {
+            match self
+                .db
+                .write(move |mut tx| {
+                    Box::pin(async move { claim(&mut tx, &scope, new, now).await })
+                })
+                .await
+            {
                 Ok(claimed) => return Ok(claimed),
                 Err(Lost::Failed(error)) => return Err(error),
                 Err(Lost::Nothing) => {}
@@ -164,7 +170,8 @@ async fn claim(
         });
     };
     let sql = "update issue set version = version + 1, updated_ms = $2 where id = $1 returning *";
-    let row: IssueRow = on_tx!(*tx, c => sqlx::query_as(sql).bind(&issue_id).bind(now).fetch_one(&mut **c).await)?;
+    let row: IssueRow =
+        on_tx!(*tx, c => sqlx::query_as(sql).bind(&issue_id).bind(now).fetch_one(&mut **c).await)?;
     let mut fields = row.fields()?;
     let mut changes = vec![Change {
         field: "claim",
@@ -182,7 +189,13 @@ async fn claim(
         });
         fields.state = State::InProgress;
     }
-    record(tx, &Author { scope, now }, (&issue_id, row.number), &changes).await?;
+    record(
+        tx,
+        &Author { scope, now },
+        (&issue_id, row.number),
+        &changes,
+    )
+    .await?;
     let kept = Kept {
         number: row.number,
         version: row.version,
@@ -268,9 +281,11 @@ async fn refusal(
         None => no_issue(number),
         Some((_, Some(agent), Some(epoch), Some(expires))) => {
             let until = rfc3339(expires);
-            ToolError::conflict(format!("issue {number} is claimed by {agent} until {until}"))
-                .hint("claim another one, or this one once that lease has ended")
-                .details(json!({ "claimed_by": agent, "epoch": epoch, "expires_at": until }))
+            ToolError::conflict(format!(
+                "issue {number} is claimed by {agent} until {until}"
+            ))
+            .hint("claim another one, or this one once that lease has ended")
+            .details(json!({ "claimed_by": agent, "epoch": epoch, "expires_at": until }))
         }
         Some((state, ..)) => ToolError::conflict(format!("issue {number} is {state}"))
             .hint("set its state to open with update_issue before claiming it"),

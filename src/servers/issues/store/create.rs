@@ -36,7 +36,9 @@ impl IssueStore {
         now: Millis,
     ) -> Result<i64, ToolError> {
         let scope = scope.clone();
-        self.db.write(move |mut tx| Box::pin(async move { create(&mut tx, &scope, new, now).await })).await
+        self.db
+            .write(move |mut tx| Box::pin(async move { create(&mut tx, &scope, new, now).await }))
+            .await
     }
 }
 

@@ -120,7 +120,9 @@ impl IssueStore {
     /// One issue.
     pub async fn get(&self, project: &str, number: i64) -> Result<Option<IssueRow>, ToolError> {
         let sql = "select * from issue where project_id = $1 and number = $2";
-        Ok(on_db!(&self.db, pool => sqlx::query_as(sql).bind(project).bind(number).fetch_optional(pool).await)?)
+        Ok(
+            on_db!(&self.db, pool => sqlx::query_as(sql).bind(project).bind(number).fetch_optional(pool).await)?,
+        )
     }
 
     /// Up to `limit` issues after `after`.
@@ -144,15 +146,18 @@ impl IssueStore {
         })?)
     }
 
-    /// The newest `limit` comments of an issue, oldest first.
+    /// The newest `limit` comments of an issue, before one of them if it is named, oldest first.
     pub async fn comments(
         &self,
         issue_id: &str,
+        before: Option<&str>,
         limit: u32,
     ) -> Result<Vec<CommentRow>, ToolError> {
-        let sql = "select * from issue_comment where issue_id = $1 order by id desc limit $2";
+        // '~' sorts after every id.
+        let sql =
+            "select * from issue_comment where issue_id = $1 and id < $2 order by id desc limit $3";
         let mut rows: Vec<CommentRow> = on_db!(&self.db, pool => sqlx::query_as(sql).bind(issue_id)
-            .bind(i64::from(limit)).fetch_all(pool).await)?;
+            .bind(before.unwrap_or("~")).bind(i64::from(limit)).fetch_all(pool).await)?;
         rows.reverse();
         Ok(rows)
     }
@@ -173,7 +178,9 @@ impl IssueStore {
         now: Millis,
     ) -> Result<Option<ClaimRow>, ToolError> {
         let sql = "select * from issue_claim where issue_id = $1 and expires_ms > $2";
-        Ok(on_db!(&self.db, pool => sqlx::query_as(sql).bind(issue_id).bind(now).fetch_optional(pool).await)?)
+        Ok(
+            on_db!(&self.db, pool => sqlx::query_as(sql).bind(issue_id).bind(now).fetch_optional(pool).await)?,
+        )
     }
 }
 
@@ -204,10 +211,14 @@ where
             .push(")");
     }
     if let Some(kind) = filter.kind {
-        query.push(" and i.type = ").push_bind(kind.as_str().to_owned());
+        query
+            .push(" and i.type = ")
+            .push_bind(kind.as_str().to_owned());
     }
     if let Some(priority) = filter.priority {
-        query.push(" and i.priority = ").push_bind(i64::from(priority));
+        query
+            .push(" and i.priority = ")
+            .push_bind(i64::from(priority));
     }
     if let Some(text) = &filter.text {
         let pattern = like(text);
@@ -238,9 +249,17 @@ where
     i64: sqlx::Encode<'q, DB> + sqlx::Type<DB>,
 {
     let (pair, sign, order) = match sort {
-        Sort::Updated => ("(i.updated_ms, i.number)", "<", " order by i.updated_ms desc, i.number desc"),
+        Sort::Updated => (
+            "(i.updated_ms, i.number)",
+            "<",
+            " order by i.updated_ms desc, i.number desc",
+        ),
         Sort::Created => ("(0, i.number)", "<", " order by i.number desc"),
-        Sort::Priority => ("(i.priority, i.number)", ">", " order by i.priority, i.number"),
+        Sort::Priority => (
+            "(i.priority, i.number)",
+            ">",
+            " order by i.priority, i.number",
+        ),
     };
     if let Some(After(key, number)) = after {
         query.push(format_args!(" and {pair} {sign} ("));

@@ -62,8 +62,7 @@ pub async fn lock(
 ) -> Result<Option<IssueRow>, ToolError> {
     let sql = "update issue set version = version where project_id = $1 and number = $2 \
                returning *";
-    let row =
-        on_tx!(*tx, c => sqlx::query_as(sql).bind(project).bind(number).fetch_optional(&mut **c).await)?;
+    let row = on_tx!(*tx, c => sqlx::query_as(sql).bind(project).bind(number).fetch_optional(&mut **c).await)?;
     Ok(row)
 }
 

@@ -84,7 +84,11 @@ impl IssueStore {
         now: Millis,
     ) -> Result<Updated, ToolError> {
         let scope = scope.clone();
-        self.db.write(move |mut tx| Box::pin(async move { update(&mut tx, &scope, change, now).await })).await
+        self.db
+            .write(move |mut tx| {
+                Box::pin(async move { update(&mut tx, &scope, change, now).await })
+            })
+            .await
     }
 
     /// Adds a comment.
@@ -95,7 +99,9 @@ impl IssueStore {
         now: Millis,
     ) -> Result<CommentAdded, ToolError> {
         let scope = scope.clone();
-        self.db.write(move |mut tx| Box::pin(async move { comment(&mut tx, &scope, new, now).await })).await
+        self.db
+            .write(move |mut tx| Box::pin(async move { comment(&mut tx, &scope, new, now).await }))
+            .await
     }
 }
 
@@ -110,7 +116,10 @@ async fn update(
         .await?
         .ok_or_else(|| no_issue(change.number))?;
     let old = row.fields()?;
-    if let Some(expected) = change.expected_version.filter(|&version| version != row.version) {
+    if let Some(expected) = change
+        .expected_version
+        .filter(|&version| version != row.version)
+    {
         return Err(stale(&row, &old, expected));
     }
     check_claim(tx, &row, change.claim_token.as_deref(), now).await?;
@@ -189,14 +198,9 @@ async fn check_claim(
 }
 
 /// Ends a live claim; says so for the history.
-async fn end_claim(
-    tx: &mut Tx<'_>,
-    issue: &str,
-    now: Millis,
-) -> Result<Option<Change>, ToolError> {
+async fn end_claim(tx: &mut Tx<'_>, issue: &str, now: Millis) -> Result<Option<Change>, ToolError> {
     let sql = "update issue_claim set expires_ms = $2 where issue_id = $1 and expires_ms > $2 returning agent_id";
-    let holder: Option<String> =
-        on_tx!(*tx, c => sqlx::query_scalar(sql).bind(issue).bind(now).fetch_optional(&mut **c).await)?;
+    let holder: Option<String> = on_tx!(*tx, c => sqlx::query_scalar(sql).bind(issue).bind(now).fetch_optional(&mut **c).await)?;
     Ok(holder.map(|agent| Change {
         field: "claim",
         old: Some(agent),

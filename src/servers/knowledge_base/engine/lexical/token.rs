@@ -144,7 +144,7 @@ fn subwords(word: &str, base: usize, spans: &mut Spans) {
 fn wholes(text: &str, spans: &mut Spans) {
     let runs = runs(text);
     let mut chain: Option<(usize, usize, usize)> = None;
-    let mut close = |chain: Option<(usize, usize, usize)>, spans: &mut Spans| {
+    let close = |chain: Option<(usize, usize, usize)>, spans: &mut Spans| {
         if let Some((from, to, words)) = chain {
             if words > 1 {
                 spans.push((from, to));
