@@ -15,6 +15,7 @@
 pub mod base;
 
 pub mod db;
+pub mod observe;
 
 pub mod access;
 pub mod audit;
@@ -25,6 +26,10 @@ pub mod tool;
 pub mod servers;
 
 pub mod edge;
+
+pub mod app;
+pub mod cli;
+pub mod config;
 
 #[cfg(test)]
 pub mod test;

@@ -1,1 +1,5 @@
-fn main() {}
+//! The executable: all it does is in the library.
+
+fn main() -> std::process::ExitCode {
+    syndarix::cli::main()
+}

@@ -35,7 +35,7 @@ impl Default for HttpConfig {
             max_body_bytes: 8 * 1024 * 1024,
             max_connections: 4096,
             header_timeout_s: 15,
-            drain_s: 4,
+            drain_s: 3,
         }
     }
 }

@@ -3,6 +3,7 @@
 mod blocking;
 mod bound;
 mod caller;
+pub mod coerce;
 mod ctx;
 mod deps;
 mod error;

@@ -1,7 +1,7 @@
 //! The one pipeline: **admit** (live token, scope, project, agent, quota, audit start) → **guard** (deadline,
 //! cancellation, panics) → **settle** (audit end, metrics). Nothing here is generic over tools: it is compiled once.
 
-use std::{future::Future, panic::AssertUnwindSafe, sync::Arc, time::Duration};
+use std::{future::Future, panic::AssertUnwindSafe, sync::{Arc, atomic::{AtomicUsize, Ordering}}, time::Duration};
 
 use futures::FutureExt;
 use tokio::time::Instant;
@@ -54,6 +54,23 @@ pub struct Admitted {
     entry: Option<Entry>,
     started: Instant,
     _permit: Option<Permit>,
+    _running: Running,
+}
+
+/// Counts a call among the running ones until it is dropped.
+struct Running(Arc<AtomicUsize>);
+
+impl Running {
+    fn start(count: &Arc<AtomicUsize>) -> Self {
+        count.fetch_add(1, Ordering::AcqRel);
+        Self(Arc::clone(count))
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::AcqRel);
+    }
 }
 
 impl Registry {
@@ -106,6 +123,7 @@ impl Registry {
                     entry: Some(entry),
                     started,
                     _permit: permit,
+                    _running: Running::start(self.running_calls()),
                 };
                 if writes && let Some(entry) = &admitted.entry {
                     self.audit().write_now(entry.clone()).await?;

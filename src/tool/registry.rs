@@ -4,7 +4,10 @@ use std::{
     any::{Any, TypeId},
     collections::{BTreeMap, HashMap},
     fmt,
-    sync::Arc,
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
 };
 
 use serde_json::{Map, Value};
@@ -144,6 +147,7 @@ impl Builder {
             audit,
             clock,
             pool,
+            running: Arc::default(),
         };
         Ok(Arc::new(Registry {
             servers: self.servers,
@@ -161,6 +165,7 @@ struct Parts {
     audit: Audit,
     clock: Clock,
     pool: Pool,
+    running: Arc<AtomicUsize>,
 }
 
 /// All tools of all enabled servers.
@@ -334,6 +339,15 @@ impl Registry {
                 "this needs the server {server}, which is disabled: set enabled = true under [servers.{server}] in config.toml"
             ))
         })
+    }
+
+    /// Calls that run now.
+    pub fn running(&self) -> usize {
+        self.parts.running.load(Ordering::Acquire)
+    }
+
+    pub(super) fn running_calls(&self) -> &Arc<AtomicUsize> {
+        &self.parts.running
     }
 
     /// The time now, in milliseconds since the Unix epoch.

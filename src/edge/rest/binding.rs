@@ -4,7 +4,7 @@ use axum::extract::RawPathParams;
 use bytes::Bytes;
 use serde_json::{Map, Value};
 
-use crate::tool::{Method, Spec, ToolError};
+use crate::tool::{Method, Spec, ToolError, coerce};
 
 /// The pairs of a query string, percent-decoded.
 pub fn query_pairs(query: &str) -> Vec<(String, String)> {
@@ -26,11 +26,12 @@ pub fn arguments(
     } else {
         Map::new()
     };
+    let schema = Value::Object((*spec.input).clone());
     for (key, value) in query_pairs(query) {
-        put(spec, &mut args, &key, &value)?;
+        coerce::put(&schema, &mut args, &key, &value)?;
     }
     for (key, value) in path {
-        let value = typed(spec, key, value);
+        let value = coerce::value(&schema, key, value);
         if args.get(key).is_some_and(|other| *other != value) {
             return Err(ToolError::invalid(
                 format!("/{key}"),
@@ -61,47 +62,6 @@ pub fn object(body: &Bytes) -> Result<Map<String, Value>, ToolError> {
             );
             Err(ToolError::invalid("", place))
         }
-    }
-}
-
-/// A repeated key makes a list.
-fn put(spec: &Spec, args: &mut Map<String, Value>, key: &str, text: &str) -> Result<(), ToolError> {
-    let value = typed(spec, key, text);
-    match args.get_mut(key) {
-        None => {
-            args.insert(key.to_owned(), value);
-        }
-        Some(Value::Array(list)) => match value {
-            Value::Array(more) => list.extend(more),
-            one => list.push(one),
-        },
-        Some(_) => {
-            return Err(ToolError::invalid(
-                format!("/{key}"),
-                "is given twice: send it once",
-            ));
-        }
-    }
-    Ok(())
-}
-
-/// `text` as what the schema of `key` wants; where it is not, it stays text and the tool's own check names it.
-fn typed(spec: &Spec, key: &str, text: &str) -> Value {
-    let rule = spec.input.get("properties").and_then(|p| p.get(key));
-    as_rule(rule, text).unwrap_or_else(|| text.into())
-}
-
-fn as_rule(rule: Option<&Value>, text: &str) -> Option<Value> {
-    match rule?.get("type")?.as_str()? {
-        "integer" => text.parse::<i64>().ok().map(Value::from),
-        "number" => text.parse::<f64>().ok().map(Value::from),
-        "boolean" => text.parse::<bool>().ok().map(Value::from),
-        "array" if text.starts_with('[') => serde_json::from_str(text).ok(),
-        "array" => {
-            Some(vec![as_rule(rule?.get("items"), text).unwrap_or_else(|| text.into())].into())
-        }
-        "object" => serde_json::from_str(text).ok(),
-        _ => None,
     }
 }
 

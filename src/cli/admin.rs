@@ -1,0 +1,195 @@
+//! `project`, `agent`, `token`: administration straight on the database, whether the hub runs or not. A running hub notices
+//! within a second.
+
+use clap::Subcommand;
+
+use super::out;
+use crate::{
+    access::NewToken,
+    app::Store,
+    base::{
+        clock::rfc3339,
+        ids::{AgentId, ProjectId},
+    },
+    config::Settings,
+    project::Scope,
+};
+
+/// Most rows that a list shows.
+const ROWS: u32 = 1000;
+
+#[derive(Debug, Subcommand)]
+pub enum ProjectCommand {
+    /// Make a project.
+    Create {
+        /// Its id: a-z, 0-9, '.', '_', '-'.
+        id: ProjectId,
+        /// A name for people.
+        #[arg(long, default_value = "")]
+        name: String,
+    },
+    /// List projects.
+    List,
+    /// Make an agent a member of a project.
+    AddMember {
+        /// The project.
+        project: ProjectId,
+        /// The agent.
+        agent: AgentId,
+    },
+    /// End an agent's membership.
+    RemoveMember {
+        /// The project.
+        project: ProjectId,
+        /// The agent.
+        agent: AgentId,
+    },
+    /// List a project's members.
+    Members {
+        /// The project.
+        project: ProjectId,
+    },
+}
+
+#[derive(Debug, Subcommand)]
+pub enum AgentCommand {
+    /// Make an agent.
+    Create {
+        /// Its id: a-z, 0-9, '.', '_', '-'.
+        id: AgentId,
+        /// A name for people.
+        #[arg(long, default_value = "")]
+        name: String,
+        /// Projects to make it a member of.
+        #[arg(long = "project", value_name = "PROJECT")]
+        projects: Vec<ProjectId>,
+    },
+    /// List agents.
+    List,
+}
+
+#[derive(Debug, Subcommand)]
+pub enum TokenCommand {
+    /// Make a token and print it, this once.
+    Create {
+        /// A name to recognise it by.
+        name: String,
+        /// A project it is good for; repeat for several. '*' for all.
+        #[arg(long = "project", value_name = "PROJECT", required = true)]
+        projects: Vec<String>,
+        /// An agent it is good for; repeat for several. '*' for all.
+        #[arg(long = "agent", value_name = "AGENT", required = true)]
+        agents: Vec<String>,
+        /// <server>:read|write|admin, mcp:read|write|admin, hub:admin; repeat for several.
+        #[arg(long = "scope", value_name = "SCOPE", default_value = "mcp:write")]
+        scopes: Vec<String>,
+        /// Days until it expires.
+        #[arg(long, value_name = "DAYS")]
+        expires_in_days: Option<u16>,
+    },
+    /// List tokens (never the tokens themselves).
+    List,
+    /// Revoke a token.
+    Revoke {
+        /// Its id, as listed.
+        id: String,
+    },
+}
+
+pub async fn project(settings: &Settings, command: ProjectCommand) -> anyhow::Result<()> {
+    let store = Store::open(settings).await?;
+    match command {
+        ProjectCommand::Create { id, name } => {
+            anyhow::ensure!(store.projects.create_project(&id, &name).await?, "project {id} exists");
+            out::line(&format!("Made project {id}. Next: syndarix project add-member {id} <agent>"))?;
+        }
+        ProjectCommand::List => {
+            let rows = store.projects.list_projects(None, ROWS).await?;
+            named(rows)?;
+        }
+        ProjectCommand::AddMember { project, agent } => {
+            let scope = Scope { project, agent };
+            anyhow::ensure!(store.projects.add_member(&scope).await?, "no such project or agent: create both first");
+            out::line(&format!("{} is a member of {}.", scope.agent, scope.project))?;
+        }
+        ProjectCommand::RemoveMember { project, agent } => {
+            let scope = Scope { project, agent };
+            anyhow::ensure!(store.projects.remove_member(&scope).await?, "the agent is no member of the project");
+            out::line(&format!("{} is no member of {} any more.", scope.agent, scope.project))?;
+        }
+        ProjectCommand::Members { project } => {
+            let rows = store.projects.list_members(&project, None, ROWS).await?;
+            named(rows)?;
+        }
+    }
+    store.db.close().await;
+    Ok(())
+}
+
+pub async fn agent(settings: &Settings, command: AgentCommand) -> anyhow::Result<()> {
+    let store = Store::open(settings).await?;
+    match command {
+        AgentCommand::Create { id, name, projects } => {
+            anyhow::ensure!(store.projects.create_agent(&id, &name).await?, "agent {id} exists");
+            for project in projects {
+                let scope = Scope { project, agent: id.clone() };
+                anyhow::ensure!(store.projects.add_member(&scope).await?, "no project {}", scope.project);
+            }
+            out::line(&format!("Made agent {id}."))?;
+        }
+        AgentCommand::List => {
+            let rows = store.projects.list_agents(None, ROWS).await?;
+            named(rows)?;
+        }
+    }
+    store.db.close().await;
+    Ok(())
+}
+
+pub async fn token(settings: &Settings, command: TokenCommand) -> anyhow::Result<()> {
+    let store = Store::open(settings).await?;
+    match command {
+        TokenCommand::Create { name, projects, agents, scopes, expires_in_days } => {
+            let expires_in_s = expires_in_days.map(|days| u32::from(days) * 86_400);
+            let wanted = NewToken { name, projects, agents, scopes, expires_in_s };
+            let (token, info) = store.authority.create(wanted).await.map_err(|e| anyhow::anyhow!("{e}"))?;
+            out::error(&format!("Made token {} ({}). It is not shown again:", info.id, info.name));
+            out::line(token.reveal())?;
+        }
+        TokenCommand::List => {
+            let rows: Vec<Vec<String>> = store
+                .authority
+                .list(None, ROWS)
+                .await?
+                .into_iter()
+                .map(|t| {
+                    let time = |ms: Option<i64>| ms.map(rfc3339).unwrap_or_default();
+                    let state = if t.revoked_ms.is_some() { "revoked" } else { "live" };
+                    vec![
+                        t.id,
+                        t.name,
+                        state.into(),
+                        t.projects.join(","),
+                        t.agents.join(","),
+                        t.scopes.join(","),
+                        time(t.expires_ms),
+                        time(t.last_used_ms),
+                    ]
+                })
+                .collect();
+            let headings = ["ID", "NAME", "STATE", "PROJECTS", "AGENTS", "SCOPES", "EXPIRES", "LAST USED"];
+            out::table(&headings, &rows)?;
+        }
+        TokenCommand::Revoke { id } => {
+            anyhow::ensure!(store.authority.revoke(&id).await?, "no live token {id}: syndarix token list shows them");
+            out::line(&format!("Revoked {id}."))?;
+        }
+    }
+    store.db.close().await;
+    Ok(())
+}
+
+fn named(rows: Vec<crate::project::Named>) -> anyhow::Result<()> {
+    let rows: Vec<Vec<String>> = rows.into_iter().map(|r| vec![r.id, r.name, rfc3339(r.created_ms)]).collect();
+    out::table(&["ID", "NAME", "SINCE"], &rows)
+}

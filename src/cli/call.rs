@@ -1,0 +1,51 @@
+//! `call <server> <tool> key=value…`: one tool call, its answer as JSON.
+
+use anyhow::Context;
+use clap::Args;
+use serde_json::{Map, Value};
+
+use super::{hub::Reach, out};
+use crate::{app::DEFAULT_NAME, config::Settings, tool::coerce};
+
+#[derive(Debug, Args)]
+pub struct CallArgs {
+    /// The server, e.g. issues.
+    server: String,
+    /// The tool, e.g. create_issue.
+    tool: String,
+    /// Arguments: key=value, or key:=JSON for lists and objects. Repeat a key for a list.
+    args: Vec<String>,
+    /// The project to work in.
+    #[arg(long, env = "SYX_PROJECT", default_value = DEFAULT_NAME)]
+    project: String,
+    /// The agent to work for.
+    #[arg(long, env = "SYX_AGENT", default_value = DEFAULT_NAME)]
+    agent: String,
+}
+
+pub async fn run(settings: Settings, wanted: CallArgs) -> anyhow::Result<()> {
+    let hub = Reach::open(settings).await?;
+    let tools = hub.tools().await?;
+    let (_, _, _, schema) = tools
+        .iter()
+        .find(|(server, tool, _, _)| *server == wanted.server && *tool == wanted.tool)
+        .with_context(|| format!("no tool {} on {}: syndarix tools list", wanted.tool, wanted.server))?;
+    let mut args = Map::new();
+    args.insert(crate::tool::PROJECT_ID.into(), wanted.project.into());
+    args.insert(crate::tool::AGENT_ID.into(), wanted.agent.into());
+    for pair in &wanted.args {
+        let (key, text) = pair.split_once('=').with_context(|| format!("{pair:?} is not key=value"))?;
+        if let Some(key) = key.strip_suffix(':') {
+            args.insert(key.to_owned(), serde_json::from_str(text).with_context(|| format!("{key} is not JSON"))?);
+        } else {
+            coerce::put(schema, &mut args, key, text).map_err(|e| anyhow::anyhow!("{e}"))?;
+        }
+    }
+    let answer = hub.call(&wanted.server, &wanted.tool, args).await;
+    hub.close().await;
+    let answer = answer?;
+    out::line(&serde_json::to_string_pretty(&answer.body)?)?;
+    let said = ["detail", "message"].iter().find_map(|key| answer.body.get(key).and_then(Value::as_str));
+    anyhow::ensure!(answer.ok, "{}", said.unwrap_or("the call failed"));
+    Ok(())
+}

@@ -1,0 +1,122 @@
+//! The command line: one file a command.
+
+mod admin;
+mod banner;
+mod call;
+mod client_config;
+mod hub;
+mod init;
+mod out;
+mod serve;
+mod tools;
+
+use std::{path::PathBuf, process::ExitCode};
+
+use clap::{Parser, Subcommand};
+
+use crate::config::Settings;
+
+/// Seven MCP servers for a team of AI agents, in one process.
+#[derive(Debug, Parser)]
+#[command(name = "syndarix", version, about, propagate_version = true)]
+struct Cli {
+    /// The configuration file; by default config.toml in the working directory, if there is one.
+    #[arg(long, global = true, value_name = "FILE")]
+    config: Option<PathBuf>,
+    #[command(subcommand)]
+    command: Option<Command>,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Run the hub (the default).
+    Serve,
+    /// Write a commented config.toml into the working directory.
+    Init,
+    /// Look at the configuration.
+    #[command(subcommand)]
+    Config(ConfigCommand),
+    /// Make and list projects, and say which agents are their members.
+    #[command(subcommand)]
+    Project(admin::ProjectCommand),
+    /// Make and list agents.
+    #[command(subcommand)]
+    Agent(admin::AgentCommand),
+    /// Make, list and revoke service tokens.
+    #[command(subcommand)]
+    Token(admin::TokenCommand),
+    /// Look at the tools.
+    #[command(subcommand)]
+    Tools(ToolsCommand),
+    /// Call a tool: on the running hub, or in this process if none is running.
+    Call(call::CallArgs),
+    /// Print what an MCP client needs to connect.
+    ClientConfig(client_config::ClientConfigArgs),
+    /// Runs one workflow step and leaves no process behind. Started by the hub itself.
+    #[command(name = crate::servers::cicd::engine::process::SUPERVISE, hide = true)]
+    SuperviseStep {
+        /// What the hub passes on.
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+        args: Vec<String>,
+    },
+}
+
+#[derive(Debug, Subcommand)]
+enum ConfigCommand {
+    /// Check the configuration, and say what is wrong with it and where.
+    Check,
+}
+
+#[derive(Debug, Subcommand)]
+enum ToolsCommand {
+    /// List every tool of every enabled server.
+    List,
+}
+
+/// Exit code of a wrong configuration or command line; a fault is 1.
+const USAGE: u8 = 2;
+
+/// Runs the program.
+pub fn main() -> ExitCode {
+    let cli = Cli::parse();
+    if let Some(Command::SuperviseStep { args }) = &cli.command {
+        let code = crate::servers::cicd::engine::supervisor::main(args);
+        return ExitCode::from(u8::try_from(code).unwrap_or(1));
+    }
+    let settings = match Settings::load(cli.config.as_deref()) {
+        Ok(settings) => settings,
+        Err(_) if matches!(cli.command, Some(Command::Init)) => Settings::default(),
+        Err(error) => return failed(&error, USAGE),
+    };
+    let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
+        Ok(runtime) => runtime,
+        Err(error) => return failed(&error.into(), 1),
+    };
+    let done = runtime.block_on(run(cli.command.unwrap_or(Command::Serve), settings));
+    runtime.shutdown_timeout(std::time::Duration::from_millis(200));
+    match done {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => failed(&error, 1),
+    }
+}
+
+async fn run(command: Command, settings: Settings) -> anyhow::Result<()> {
+    match command {
+        Command::Serve => serve::run(settings).await,
+        Command::Init => init::run(),
+        Command::Config(ConfigCommand::Check) => out::line("The configuration is valid."),
+        Command::Project(command) => admin::project(&settings, command).await,
+        Command::Agent(command) => admin::agent(&settings, command).await,
+        Command::Token(command) => admin::token(&settings, command).await,
+        Command::Tools(ToolsCommand::List) => tools::list(settings).await,
+        Command::Call(args) => call::run(settings, args).await,
+        Command::ClientConfig(args) => client_config::run(&settings, &args),
+        // Handled before there is a runtime: a supervisor forks.
+        Command::SuperviseStep { .. } => Ok(()),
+    }
+}
+
+fn failed(error: &anyhow::Error, code: u8) -> ExitCode {
+    out::error(&format!("error: {error:#}"));
+    ExitCode::from(code)
+}

@@ -1,0 +1,29 @@
+//! `serve`: run the hub until it is told to stop.
+
+use tokio::signal::unix::{SignalKind, signal};
+use tokio_util::sync::CancellationToken;
+
+use super::{banner, out};
+use crate::{app::App, config::Settings, observe};
+
+pub async fn run(settings: Settings) -> anyhow::Result<()> {
+    observe::start_logging(&settings.observe)?;
+    let stop = CancellationToken::new();
+    let mut terminate = signal(SignalKind::terminate())?;
+    let mut interrupt = signal(SignalKind::interrupt())?;
+    let told = stop.clone();
+    tokio::spawn(async move {
+        tokio::select! {
+            _ = terminate.recv() => {}
+            _ = interrupt.recv() => {}
+        }
+        told.cancel();
+    });
+    let app = App::open(settings).await?;
+    app.serve(stop, |app, bound| {
+        if let Err(error) = out::line(&banner::text(app, bound)) {
+            tracing::debug!(%error, "nobody reads the banner");
+        }
+    })
+    .await
+}

@@ -1,0 +1,70 @@
+//! A configuration error as its author wants it: file, line, key, and the nearest key there is.
+
+use figment::error::Kind;
+use toml_edit::{ImDocument, Item};
+
+/// All errors in `error`, one a line. `section` is where the failing value stands in the file.
+pub fn all(error: figment::Error, section: &str, text: &str, name: &str) -> anyhow::Error {
+    let document = text.parse::<ImDocument<String>>().ok();
+    let lines: Vec<String> =
+        error.into_iter().map(|error| one(&error, section, document.as_ref(), text, name)).collect();
+    anyhow::anyhow!("{}", lines.join("\n"))
+}
+
+fn one(
+    error: &figment::Error,
+    section: &str,
+    document: Option<&ImDocument<String>>,
+    text: &str,
+    name: &str,
+) -> String {
+    let mut path: Vec<&str> = section.split('.').filter(|part| !part.is_empty()).collect();
+    path.extend(error.path.iter().map(String::as_str));
+    let problem = match &error.kind {
+        Kind::UnknownField(field, known) => {
+            if path.last() != Some(&field.as_str()) {
+                path.push(field);
+            }
+            unknown(known, field)
+        }
+        Kind::MissingField(field) => format!("is missing {field:?}"),
+        kind => kind.to_string(),
+    };
+    let key = path.join(".");
+    match document.and_then(|d| place(d, &path)).map(|at| line_and_column(text, at)) {
+        Some((line, column)) => format!("{name}:{line}:{column}: {key}: {problem}"),
+        // Not in the file: it came from the environment.
+        None => format!("SYNDARIX__{}: {problem}", path.join("__").to_uppercase()),
+    }
+}
+
+/// What to say of a key that is none.
+pub fn unknown(known: &[&str], field: &str) -> String {
+    match known.iter().min_by_key(|k| strsim::damerau_levenshtein(k, field)) {
+        Some(near) if strsim::damerau_levenshtein(near, field) <= 3 => {
+            format!("unknown key; did you mean {near:?}?")
+        }
+        _ => format!("unknown key; the keys here are {}", known.join(", ")),
+    }
+}
+
+/// The byte at which the key (or else the value) at `path` stands.
+fn place(document: &ImDocument<String>, path: &[&str]) -> Option<usize> {
+    let mut item: &Item = document.as_item();
+    let mut at = None;
+    for part in path {
+        let table = item.as_table_like()?;
+        let (key, value) = table.get_key_value(part)?;
+        let header = value.as_table().and_then(toml_edit::Table::span);
+        at = key.span().or(header).or_else(|| value.span()).map(|span| span.start).or(at);
+        item = value;
+    }
+    at
+}
+
+fn line_and_column(text: &str, at: usize) -> (usize, usize) {
+    let before = text.get(..at).unwrap_or(text);
+    let line = before.matches('\n').count() + 1;
+    let column = before.rsplit('\n').next().map_or(0, |l| l.chars().count()) + 1;
+    (line, column)
+}
