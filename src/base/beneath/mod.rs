@@ -5,6 +5,7 @@
 //! refused by how files are opened and not by comparing names. Nothing here resolves a path first and opens it later.
 
 mod dotgit;
+mod make;
 mod open;
 mod rel_path;
 mod write;

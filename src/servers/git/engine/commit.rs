@@ -1,0 +1,138 @@
+//! Committing the index.
+
+use git2::{Commit, Oid, Repository, Signature, Time};
+
+use super::{Error, name, shown, status};
+use crate::project::workspace::default_branch;
+
+/// What to commit.
+#[derive(Debug, Clone, Default)]
+pub struct Wanted {
+    /// `None` keeps the message of the amended commit.
+    pub message: Option<String>,
+    /// `Name <address>`, each becomes a `Co-authored-by` trailer.
+    pub co_authors: Vec<String>,
+    /// Replace HEAD's commit instead of adding to it.
+    pub amend: bool,
+    /// Commit even if nothing changed.
+    pub allow_empty: bool,
+    /// Refuse unless HEAD is this commit, a prefix of at least 7 digits, or `unborn`.
+    pub expected_head: Option<String>,
+}
+
+/// Who commits, and when.
+#[derive(Debug, Clone)]
+pub struct Who {
+    pub name: String,
+    pub email: String,
+    /// Milliseconds since the Unix epoch.
+    pub now: i64,
+}
+
+/// The new commit.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Committed {
+    pub id: Oid,
+    pub parents: Vec<Oid>,
+    pub branch: Option<String>,
+    pub summary: String,
+    pub files: usize,
+    pub insertions: usize,
+    pub deletions: usize,
+    /// The default branch, when this first commit of the repository started it.
+    pub started: Option<String>,
+}
+
+/// Commits the index to HEAD. The caller holds the tree's lock and the repository's.
+pub fn commit(repository: &Repository, wanted: &Wanted, who: &Who) -> Result<Committed, Error> {
+    let head = name::head(repository)?;
+    check_expected(head.as_ref(), wanted.expected_head.as_deref())?;
+    let mut index = repository.index()?;
+    index.read(true)?;
+    if index.has_conflicts() {
+        let conflicts = index.conflicts()?.flatten();
+        let sides = conflicts.filter_map(|c| c.our.or(c.their).or(c.ancestor));
+        return Err(Error::Conflicted(sides.map(|side| shown(&side.path)).collect()));
+    }
+    let tree = repository.find_tree(index.write_tree()?)?;
+    let before = if wanted.amend {
+        let head = head.as_ref().ok_or(Error::Unborn)?;
+        head.parents().next()
+    } else {
+        head.clone()
+    };
+    let before_tree = before.as_ref().map(Commit::tree).transpose()?;
+    let unchanged = before_tree.as_ref().map_or(tree.is_empty(), |before| before.id() == tree.id());
+    if unchanged && !wanted.allow_empty && !wanted.amend {
+        return Err(nothing_staged(repository)?);
+    }
+    let signature = Signature::new(&who.name, &who.email, &Time::new(who.now.div_euclid(1000), 0))?;
+    let message = message(wanted, head.as_ref())?;
+    let id = match &head {
+        Some(old) if wanted.amend => {
+            old.amend(Some("HEAD"), None, Some(&signature), None, Some(&message), Some(&tree))?
+        }
+        _ => {
+            let parents: Vec<&Commit<'_>> = head.iter().collect();
+            repository.commit(Some("HEAD"), &signature, &signature, &message, &tree, &parents)?
+        }
+    };
+    let made = repository.find_commit(id)?;
+    let stats = repository.diff_tree_to_tree(before_tree.as_ref(), Some(&tree), None)?.stats()?;
+    Ok(Committed {
+        id,
+        parents: made.parent_ids().collect(),
+        branch: name::head_branch(repository)?,
+        summary: made.summary_bytes().map(shown).unwrap_or_default(),
+        files: stats.files_changed(),
+        insertions: stats.insertions(),
+        deletions: stats.deletions(),
+        started: start_default_branch(repository, id)?,
+    })
+}
+
+/// Agents start on branches of their own; the first commit of all also becomes the default branch, from which the
+/// trees of the other agents are made.
+fn start_default_branch(repository: &Repository, id: Oid) -> Result<Option<String>, Error> {
+    let branch = default_branch(repository)?;
+    if name::branch(repository, &branch)?.is_some() {
+        return Ok(None);
+    }
+    repository.reference(&format!("refs/heads/{branch}"), id, false, "first commit of the repository")?;
+    Ok(Some(branch))
+}
+
+fn check_expected(head: Option<&Commit<'_>>, expected: Option<&str>) -> Result<(), Error> {
+    let Some(expected) = expected else { return Ok(()) };
+    let current = head.map_or_else(|| "unborn".to_owned(), |head| head.id().to_string());
+    let same = current == expected || (expected.len() >= 7 && head.is_some() && current.starts_with(expected));
+    if same { Ok(()) } else { Err(Error::HeadMoved(current)) }
+}
+
+fn nothing_staged(repository: &Repository) -> Result<Error, Error> {
+    let items = status::status(repository, &[], true)?;
+    let untracked = items.iter().filter(|item| item.unstaged == Some(status::Change::Untracked)).count();
+    let unstaged = items.iter().filter(|item| item.unstaged.is_some()).count() - untracked;
+    Ok(Error::NothingStaged { unstaged, untracked })
+}
+
+fn message(wanted: &Wanted, head: Option<&Commit<'_>>) -> Result<String, Error> {
+    let text = match (&wanted.message, head) {
+        (Some(message), _) => message.clone(),
+        (None, Some(head)) => shown(head.message_raw_bytes()),
+        (None, None) => String::new(),
+    };
+    let mut text = git2::message_prettify(text, None)?;
+    if !wanted.co_authors.is_empty() {
+        let last = text.trim_end().lines().next_back().unwrap_or_default();
+        if !last.starts_with("Co-authored-by: ") {
+            text.push('\n');
+        }
+        for author in &wanted.co_authors {
+            text.push_str("Co-authored-by: ");
+            text.push_str(author);
+            text.push('\n');
+        }
+    }
+    Ok(text)
+}

@@ -1,0 +1,121 @@
+//! The text of a patch: pieces of it, and the word-by-word form.
+
+use std::fmt::Write as _;
+
+use git2::Patch;
+use similar::{ChangeTag, TextDiff};
+
+use super::{Error, shown};
+
+/// Longest line of a patch that is shown, in bytes.
+const MAX_LINE: usize = 2000;
+
+/// Whole lines of `text` from line `skip` on, as many as fit into `room` bytes, and how many these are. A line longer
+/// than [`MAX_LINE`] is cut.
+pub fn piece(text: &str, skip: usize, room: usize) -> (String, usize) {
+    let mut out = String::new();
+    let mut used = 0;
+    for line in text.lines().skip(skip) {
+        let shown = line.get(..line.floor_char_boundary(MAX_LINE)).unwrap_or(line);
+        if out.len() + shown.len() + 1 > room {
+            break;
+        }
+        out.push_str(shown);
+        if shown.len() < line.len() {
+            out.push('…');
+        }
+        out.push('\n');
+        used += 1;
+    }
+    (out, used)
+}
+
+/// The patch with `[-removed-]` and `{+added+}` words within the lines, as `git diff --word-diff`.
+pub fn words(patch: &Patch<'_>) -> Result<String, Error> {
+    let mut out = String::new();
+    for hunk in 0..patch.num_hunks() {
+        let (header, lines) = patch.hunk(hunk)?;
+        out.push_str(shown(header.header()).trim_end());
+        out.push('\n');
+        let (mut old, mut new) = (String::new(), String::new());
+        for line in 0..lines {
+            let line = patch.line_in_hunk(hunk, line)?;
+            let text = shown(line.content());
+            match line.origin() {
+                '-' => old.push_str(&text),
+                '+' => new.push_str(&text),
+                ' ' => {
+                    flush(&mut out, &mut old, &mut new);
+                    out.push_str(&text);
+                }
+                _ => {}
+            }
+        }
+        flush(&mut out, &mut old, &mut new);
+        if !out.ends_with('\n') {
+            out.push('\n');
+        }
+    }
+    Ok(out)
+}
+
+/// Writes a run of removed and added lines as one.
+fn flush(out: &mut String, old: &mut String, new: &mut String) {
+    let diff: TextDiff<'_, '_, str> = TextDiff::from_words(old.as_str(), new.as_str());
+    let mut open = ChangeTag::Equal;
+    for change in diff.iter_all_changes() {
+        let tag = change.tag();
+        let word = change.value();
+        if tag != open || word.contains('\n') {
+            close(out, open);
+            open = ChangeTag::Equal;
+        }
+        // A line's end is not a word.
+        if word.contains('\n') {
+            if tag != ChangeTag::Delete || new.is_empty() {
+                let _ = out.write_str(word);
+            }
+            continue;
+        }
+        if tag != open {
+            out.push_str(match tag {
+                ChangeTag::Delete => "[-",
+                ChangeTag::Insert => "{+",
+                ChangeTag::Equal => "",
+            });
+            open = tag;
+        }
+        out.push_str(word);
+    }
+    close(out, open);
+    old.clear();
+    new.clear();
+}
+
+fn close(out: &mut String, open: ChangeTag) {
+    out.push_str(match open {
+        ChangeTag::Delete => "-]",
+        ChangeTag::Insert => "+}",
+        ChangeTag::Equal => "",
+    });
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn pieces_are_whole_lines() {
+        assert_eq!(piece("aa\nbb\ncc\n", 1, 6), ("bb\ncc\n".into(), 2));
+        assert_eq!(piece("aa\nbb\n", 0, 4), ("aa\n".into(), 1));
+        assert_eq!(piece("aa\n", 0, 2), (String::new(), 0));
+        let (long, used) = piece(&"é".repeat(3000), 0, 9000);
+        assert!(used == 1 && long.ends_with("…\n") && long.len() < 2010);
+    }
+
+    #[test]
+    fn words_are_marked_where_they_changed() {
+        let patch = Patch::from_buffers(b"keep\nthe old word\n", None, b"keep\nthe new word\n", None, None).unwrap();
+        assert_eq!(words(&patch).unwrap(), "@@ -1,2 +1,2 @@\nkeep\nthe [-old-]{+new+} word\n");
+    }
+}

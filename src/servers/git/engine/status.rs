@@ -1,0 +1,119 @@
+//! What differs between HEAD, the index and the tree.
+
+use git2::{Delta, Repository, Status, StatusEntry, StatusOptions};
+use schemars::JsonSchema;
+use serde::Serialize;
+
+use super::{Error, shown};
+use crate::base::beneath::RelPath;
+
+/// How a file changed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+#[schemars(inline)]
+pub enum Change {
+    Added,
+    Modified,
+    Deleted,
+    Renamed,
+    Copied,
+    /// File, link or submodule became another of these.
+    Typechange,
+    Untracked,
+    Conflicted,
+    Unreadable,
+}
+
+impl Change {
+    /// `None` for what is no change.
+    pub fn of_delta(delta: Delta) -> Option<Self> {
+        Some(match delta {
+            Delta::Added => Self::Added,
+            Delta::Deleted => Self::Deleted,
+            Delta::Modified => Self::Modified,
+            Delta::Renamed => Self::Renamed,
+            Delta::Copied => Self::Copied,
+            Delta::Untracked => Self::Untracked,
+            Delta::Typechange => Self::Typechange,
+            Delta::Unreadable => Self::Unreadable,
+            Delta::Conflicted => Self::Conflicted,
+            Delta::Unmodified | Delta::Ignored => return None,
+        })
+    }
+}
+
+/// One file that differs.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Item {
+    pub path: String,
+    /// Index against HEAD: what the next commit takes.
+    pub staged: Option<Change>,
+    /// Tree against index.
+    pub unstaged: Option<Change>,
+    /// Old path of a staged rename.
+    pub from: Option<String>,
+}
+
+/// Every file that differs, by path; below `paths` when there are any.
+pub fn status(repository: &Repository, paths: &[RelPath], untracked: bool) -> Result<Vec<Item>, Error> {
+    let mut options = StatusOptions::new();
+    options
+        .include_untracked(untracked)
+        .recurse_untracked_dirs(untracked)
+        .renames_head_to_index(true)
+        .exclude_submodules(true)
+        .include_unreadable(true)
+        .sort_case_sensitively(true);
+    if !paths.iter().any(RelPath::is_root) {
+        options.disable_pathspec_match(true);
+        for path in paths {
+            options.pathspec(path.as_str());
+        }
+    }
+    let statuses = repository.statuses(Some(&mut options))?;
+    let mut items: Vec<Item> = statuses.iter().filter_map(|entry| item(&entry)).collect();
+    items.sort_by(|a, b| a.path.cmp(&b.path));
+    Ok(items)
+}
+
+fn item(entry: &StatusEntry<'_>) -> Option<Item> {
+    let status = entry.status();
+    let staged = staged(status);
+    let unstaged = unstaged(status);
+    if staged.is_none() && unstaged.is_none() {
+        return None;
+    }
+    let renamed = entry.head_to_index().filter(|_| staged == Some(Change::Renamed));
+    let old = renamed.as_ref().and_then(|delta| delta.old_file().path_bytes());
+    let new = renamed.as_ref().and_then(|delta| delta.new_file().path_bytes());
+    Some(Item {
+        path: shown(new.unwrap_or_else(|| entry.path_bytes())),
+        staged,
+        unstaged,
+        from: old.map(shown),
+    })
+}
+
+fn staged(status: Status) -> Option<Change> {
+    [
+        (Status::INDEX_NEW, Change::Added),
+        (Status::INDEX_DELETED, Change::Deleted),
+        (Status::INDEX_RENAMED, Change::Renamed),
+        (Status::INDEX_TYPECHANGE, Change::Typechange),
+        (Status::INDEX_MODIFIED, Change::Modified),
+    ]
+    .into_iter()
+    .find_map(|(flag, change)| status.contains(flag).then_some(change))
+}
+
+fn unstaged(status: Status) -> Option<Change> {
+    [
+        (Status::CONFLICTED, Change::Conflicted),
+        (Status::WT_NEW, Change::Untracked),
+        (Status::WT_DELETED, Change::Deleted),
+        (Status::WT_TYPECHANGE, Change::Typechange),
+        (Status::WT_MODIFIED, Change::Modified),
+    ]
+    .into_iter()
+    .find_map(|(flag, change)| status.contains(flag).then_some(change))
+}

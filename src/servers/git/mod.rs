@@ -1,0 +1,2 @@
+//! git-mcp.
+pub mod engine;
