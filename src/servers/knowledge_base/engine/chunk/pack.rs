@@ -4,6 +4,9 @@ use std::ops::Range;
 
 use super::{Block, Chunk, Limits, Lines, Role};
 
+/// Characters of a heading kept in a path.
+const MAX_TITLE: usize = 200;
+
 /// The chunk being filled.
 struct Open {
     bytes: Range<usize>,
@@ -50,6 +53,8 @@ impl Packer<'_, '_> {
         while self.stack.last().is_some_and(|(above, _)| *above >= level) {
             self.stack.pop();
         }
+        // Every chunk below repeats it, so its length is bounded.
+        let title = title.chars().take(MAX_TITLE).collect();
         self.stack.push((level, title));
         self.extend(bytes, true);
         let path = self.path();

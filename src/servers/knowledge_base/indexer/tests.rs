@@ -1,0 +1,161 @@
+use super::*;
+use crate::{
+    servers::knowledge_base::{
+        engine::{
+            chunk,
+            digest::digest,
+            lexical::{Filter, Query},
+        },
+        model::{Format, NewDocument, Realm},
+    },
+    test::host,
+    tool::Host,
+};
+
+const LONG: Duration = Duration::from_secs(20);
+
+fn document(text: &str) -> NewDocument {
+    let chunks = chunk::chunk(text, chunk::Form::Plain, chunk::Limits::default());
+    NewDocument {
+        realm: Realm::Global,
+        external_id: None,
+        title: text.into(),
+        uri: None,
+        collection: None,
+        format: Format::Text,
+        metadata: "{}".into(),
+        text_hash: digest(text),
+        chunks: chunks
+            .into_iter()
+            .map(|c| {
+                let h = digest(c.text(text));
+                (c, h)
+            })
+            .collect(),
+        text: text.into(),
+    }
+}
+
+async fn start(host: &Host) -> Indexer {
+    Indexer::start(
+        KnowledgeStore::new(host.db.clone()),
+        host.data.join("index"),
+        &host.tasks,
+    )
+    .await
+    .unwrap()
+}
+
+/// Stops the task and frees the index directory.
+async fn stop(mut host: Host, indexer: Indexer) -> Host {
+    host.tasks.drain(LONG).await;
+    drop(indexer);
+    host.tasks = Tasks::default();
+    host
+}
+
+fn count(indexer: &Indexer, word: &str) -> usize {
+    let filter = Filter {
+        scopes: vec!["global".into()],
+        collection: None,
+    };
+    indexer
+        .index()
+        .search(&Query::parse(word), &filter, 0, 100)
+        .unwrap()
+        .len()
+}
+
+#[tokio::test]
+async fn what_was_written_while_it_was_down_is_replayed() {
+    let (host, _dir) = host().await;
+    let store = KnowledgeStore::new(host.db.clone());
+    let indexer = start(&host).await;
+    let first = store.add(document("alpha"), "ann", 1).await.unwrap();
+    indexer.wake();
+    assert!(indexer.reach(first.seq, LONG).await);
+    let host = stop(host, indexer).await;
+    let second = store.add(document("beta"), "ann", 2).await.unwrap();
+    store
+        .delete(&Realm::Global, &first.document_id, 3)
+        .await
+        .unwrap();
+    let indexer = start(&host).await;
+    assert_eq!(
+        indexer.progress(),
+        Progress {
+            seq: first.seq,
+            ready: true
+        },
+        "no rebuild"
+    );
+    assert!(indexer.reach(second.seq + 1, LONG).await);
+    assert_eq!((count(&indexer, "alpha"), count(&indexer, "beta")), (0, 1));
+}
+
+#[tokio::test]
+async fn a_lost_index_is_rebuilt_from_the_database() {
+    let (host, _dir) = host().await;
+    let store = KnowledgeStore::new(host.db.clone());
+    let indexer = start(&host).await;
+    for n in 0..5 {
+        store
+            .add(document(&format!("common n{n}")), "ann", 1)
+            .await
+            .unwrap();
+    }
+    assert!(indexer.reach(5, LONG).await);
+    let host = stop(host, indexer).await;
+    std::fs::remove_dir_all(host.data.join("index")).unwrap();
+    let indexer = start(&host).await;
+    assert!(indexer.reach(5, LONG).await);
+    assert_eq!(count(&indexer, "common"), 5);
+}
+
+#[tokio::test]
+async fn an_index_ahead_of_its_database_or_of_another_is_rebuilt() {
+    for (database, seq) in [(None, 99), (Some(5), 0)] {
+        let (host, _dir) = host().await;
+        let store = KnowledgeStore::new(host.db.clone());
+        let own = store.database_id().await.unwrap();
+        assert_eq!(own, store.database_id().await.unwrap());
+        let stale = Payload {
+            schema: SCHEMA_VERSION,
+            database: database.unwrap_or(own),
+            seq,
+        };
+        let index = LexicalIndex::open(&host.data.join("index")).unwrap().index;
+        let ghost = crate::servers::knowledge_base::engine::lexical::Put {
+            document_id: "ghost".into(),
+            scope: "global".into(),
+            collection: None,
+            entries: vec![crate::servers::knowledge_base::engine::lexical::Entry {
+                chunk_id: "ghost".into(),
+                title: String::new(),
+                heading: String::new(),
+                text: "ghost".into(),
+            }],
+        };
+        index.apply(vec![Change::Put(ghost)], Some(stale)).unwrap();
+        drop(index);
+        let indexer = start(&host).await;
+        assert!(indexer.reach(0, LONG).await);
+        assert_eq!(count(&indexer, "ghost"), 0);
+    }
+}
+
+#[tokio::test]
+async fn many_changes_share_commits_and_the_last_state_wins() {
+    let (host, _dir) = host().await;
+    let store = KnowledgeStore::new(host.db.clone());
+    let indexer = start(&host).await;
+    let mut last = 0;
+    for n in 0..60 {
+        let mut new = document(&format!("version {n}"));
+        new.external_id = Some("same".into());
+        last = store.add(new, "ann", n).await.unwrap().seq;
+        indexer.wake();
+    }
+    assert!(indexer.reach(last, LONG).await);
+    assert_eq!((count(&indexer, "version"), count(&indexer, "59")), (1, 1));
+}

@@ -1,0 +1,176 @@
+//! What the knowledge base holds.
+
+use std::fmt;
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    base::ids::ProjectId,
+    servers::knowledge_base::engine::chunk::{Chunk, Form},
+};
+
+/// Where a document is visible.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub enum Realm {
+    /// In every project.
+    Global,
+    /// In this project alone.
+    Project(ProjectId),
+}
+
+impl Realm {
+    /// The project it belongs to, unless it is global.
+    pub fn project(&self) -> Option<&str> {
+        match self {
+            Self::Global => None,
+            Self::Project(id) => Some(id.as_str()),
+        }
+    }
+}
+
+/// As stored and as the index's scope term. No project's name has a `:`, so the two cannot meet.
+impl fmt::Display for Realm {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Global => f.write_str("global"),
+            Self::Project(id) => write!(f, "project:{id}"),
+        }
+    }
+}
+
+/// How a text is read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+#[schemars(inline)]
+pub enum Format {
+    /// CommonMark with tables: chunks follow headings; fenced code and tables stay whole.
+    Markdown,
+    /// Anything else: chunks follow paragraphs.
+    Text,
+}
+
+impl Format {
+    /// The word in the database.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Markdown => "markdown",
+            Self::Text => "text",
+        }
+    }
+
+    /// The format that `word` stands for.
+    pub fn from_word(word: &str) -> Self {
+        if word == "markdown" {
+            Self::Markdown
+        } else {
+            Self::Text
+        }
+    }
+
+    /// How the chunker reads it.
+    pub fn form(self) -> Form {
+        match self {
+            Self::Markdown => Form::Markdown,
+            Self::Text => Form::Plain,
+        }
+    }
+
+    /// The format of a text that came from `uri`: by its ending, else by whether it has headings or fences.
+    pub fn guess(uri: Option<&str>, text: &str) -> Self {
+        let path = uri.map(|uri| uri.split(['?', '#']).next().unwrap_or(uri).to_lowercase());
+        if let Some((_, ending)) = path.as_deref().and_then(|path| path.rsplit_once('.')) {
+            match ending {
+                "md" | "markdown" | "mdx" => return Self::Markdown,
+                "txt" | "log" | "rst" | "rs" | "py" | "ts" | "js" | "go" | "java" | "c" | "h"
+                | "cpp" | "toml" | "yaml" | "yml" | "json" | "sql" | "sh" | "csv" => {
+                    return Self::Text;
+                }
+                _ => {}
+            }
+        }
+        let marked = text.lines().take(400).any(|line| {
+            let hashes = line.len() - line.trim_start_matches('#').len();
+            (1..=6).contains(&hashes)
+                && line.get(hashes..).is_some_and(|rest| rest.starts_with(' '))
+                || line.starts_with("```")
+        });
+        if marked { Self::Markdown } else { Self::Text }
+    }
+}
+
+/// A document to add.
+#[derive(Debug, Clone)]
+pub struct NewDocument {
+    /// Where it is visible.
+    pub realm: Realm,
+    /// The caller's own name for it.
+    pub external_id: Option<String>,
+    /// What to call it.
+    pub title: String,
+    /// Where it came from.
+    pub uri: Option<String>,
+    /// A group of documents.
+    pub collection: Option<String>,
+    /// How its text is read.
+    pub format: Format,
+    /// What the caller keeps with it, a JSON object.
+    pub metadata: String,
+    /// Its text.
+    pub text: String,
+    /// Hash of `text`.
+    pub text_hash: String,
+    /// Its chunks with the hashes of their texts.
+    pub chunks: Vec<(Chunk, String)>,
+}
+
+impl NewDocument {
+    /// What makes a document the same when it is added again: its external id, else its text.
+    pub fn identity(&self) -> String {
+        match &self.external_id {
+            Some(id) => format!("x:{id}"),
+            None => format!("h:{}", self.text_hash),
+        }
+    }
+}
+
+/// What adding a document did.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+#[schemars(inline)]
+pub enum Outcome {
+    /// There was none of this identity.
+    Created,
+    /// There was one and it has a new version now.
+    Updated,
+    /// It was there, just so.
+    Unchanged,
+}
+
+/// A document that was added.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Added {
+    /// Its id.
+    pub document_id: String,
+    /// Its version now.
+    pub version: i64,
+    /// What was done.
+    pub outcome: Outcome,
+    /// The outbox entry after which the index has it.
+    pub seq: i64,
+    /// How many chunks it has.
+    pub chunks: i64,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_format_is_told_by_the_ending_or_the_text() {
+        assert_eq!(Format::guess(Some("docs/a.MD?x=1"), "x"), Format::Markdown);
+        assert_eq!(Format::guess(Some("src/a.rs"), "# no\n"), Format::Text);
+        assert_eq!(Format::guess(None, "intro\n## Title\n"), Format::Markdown);
+        assert_eq!(Format::guess(Some("note"), "#hashtag only"), Format::Text);
+    }
+}

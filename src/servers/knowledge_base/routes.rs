@@ -1,0 +1,13 @@
+//! The friendly routes.
+
+use crate::tool::prelude::Route;
+
+pub const ROUTES: &[Route] = &[
+    Route::post("/api/v1/knowledge/search", "search_knowledge"),
+    Route::post("/api/v1/knowledge/documents", "add_document"),
+    Route::get("/api/v1/knowledge/documents/{document_id}", "get_document"),
+    Route::delete(
+        "/api/v1/knowledge/documents/{document_id}",
+        "delete_document",
+    ),
+];

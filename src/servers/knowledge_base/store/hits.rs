@@ -1,0 +1,70 @@
+//! Filling in what the index found: permission, tombstone and version are checked again here, whatever the index holds.
+
+use sqlx::QueryBuilder;
+
+use crate::{
+    on_db,
+    servers::knowledge_base::{model::Realm, store::KnowledgeStore},
+    tool::ToolError,
+};
+
+/// A chunk of the current version of a live, visible document.
+#[derive(Debug, Clone, sqlx::FromRow)]
+pub struct HitRow {
+    /// The chunk.
+    pub chunk_id: String,
+    /// Its document.
+    pub document_id: String,
+    /// The version it is of.
+    pub version: i64,
+    /// The document's title.
+    pub title: String,
+    /// Where the document came from.
+    pub uri: Option<String>,
+    /// Where the document is visible.
+    pub scope: String,
+    /// The document's collection.
+    pub collection: Option<String>,
+    /// Headings above the chunk: a JSON list.
+    pub heading_path: String,
+    /// Where it starts in the version's text, in bytes.
+    pub byte_start: i64,
+    /// Where it ends.
+    pub byte_end: i64,
+    /// Its first line, counted from 1.
+    pub line_start: i64,
+    /// Its last line.
+    pub line_end: i64,
+}
+
+impl KnowledgeStore {
+    /// Those of `chunks` that may be shown in `realms` now, in any order.
+    pub async fn hits(
+        &self,
+        realms: &[Realm],
+        chunks: &[String],
+    ) -> Result<Vec<HitRow>, ToolError> {
+        if chunks.is_empty() || realms.is_empty() {
+            return Ok(Vec::new());
+        }
+        Ok(on_db!(&self.db, pool => {
+            let mut query = QueryBuilder::new(
+                "select c.id as chunk_id, c.document_id, c.version, d.title, d.uri, d.scope, d.collection, \
+                 c.heading_path, c.byte_start, c.byte_end, c.line_start, c.line_end \
+                 from kb_chunk c join kb_document d on d.id = c.document_id and d.version = c.version \
+                 where d.deleted_ms is null and d.scope in (",
+            );
+            let mut list = query.separated(", ");
+            for realm in realms {
+                list.push_bind(realm.to_string());
+            }
+            query.push(") and c.id in (");
+            let mut list = query.separated(", ");
+            for chunk in chunks {
+                list.push_bind(chunk.as_str());
+            }
+            query.push(")");
+            query.build_query_as().fetch_all(pool).await
+        })?)
+    }
+}

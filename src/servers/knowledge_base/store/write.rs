@@ -1,0 +1,151 @@
+//! Changes of documents: rows and outbox in one transaction.
+
+use crate::{
+    base::{clock::Millis, ids::new_id},
+    db::Tx,
+    on_tx,
+    servers::knowledge_base::{
+        model::{Added, NewDocument, Outcome, Realm},
+        store::{DocumentRow, KnowledgeStore},
+    },
+    tool::ToolError,
+};
+
+impl KnowledgeStore {
+    /// Adds a document, or a version of the one with its identity. The same content again changes nothing.
+    pub async fn add(
+        &self,
+        new: NewDocument,
+        agent: &str,
+        now: Millis,
+    ) -> Result<Added, ToolError> {
+        let agent = agent.to_owned();
+        self.db
+            .write(move |mut tx| Box::pin(async move { add(&mut tx, new, &agent, now).await }))
+            .await
+    }
+
+    /// Deletes a document that is visible in `realm`: it answers nowhere any more, at once. `None` when there is none.
+    /// The outbox entry after which the index has forgotten it.
+    pub async fn delete(
+        &self,
+        realm: &Realm,
+        id: &str,
+        now: Millis,
+    ) -> Result<Option<i64>, ToolError> {
+        let (scope, id) = (realm.to_string(), id.to_owned());
+        self.db
+            .write(move |mut tx| Box::pin(async move { delete(&mut tx, &scope, &id, now).await }))
+            .await
+    }
+}
+
+async fn add(
+    tx: &mut Tx<'_>,
+    new: NewDocument,
+    agent: &str,
+    now: Millis,
+) -> Result<Added, ToolError> {
+    lock(tx).await?;
+    let (scope, identity) = (new.realm.to_string(), new.identity());
+    let find =
+        "select * from kb_document where scope = $1 and identity = $2 and deleted_ms is null";
+    let known: Option<DocumentRow> = on_tx!(*tx, c => sqlx::query_as(find).bind(&scope).bind(&identity)
+        .fetch_optional(&mut **c).await)?;
+    if let Some(row) = known.as_ref().filter(|row| same(row, &new)) {
+        return Ok(Added {
+            document_id: row.id.clone(),
+            version: row.version,
+            outcome: Outcome::Unchanged,
+            seq: row.seq,
+            chunks: row.chunks,
+        });
+    }
+    let (document_id, version, outcome) = match known {
+        Some(row) => (row.id, row.version + 1, Outcome::Updated),
+        None => (new_id("doc"), 1, Outcome::Created),
+    };
+    let seq = announce(tx, &scope, &document_id, "put", now).await?;
+    let chunks = new.chunks.len() as i64;
+    let put = "insert into kb_document (id, scope, project_id, identity, external_id, title, uri, collection, form, \
+               metadata, version, text_hash, bytes, chunks, seq, created_by, created_ms, updated_ms) \
+               values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $17) \
+               on conflict (id) do update set title = excluded.title, uri = excluded.uri, \
+               collection = excluded.collection, form = excluded.form, metadata = excluded.metadata, \
+               version = excluded.version, text_hash = excluded.text_hash, bytes = excluded.bytes, \
+               chunks = excluded.chunks, seq = excluded.seq, updated_ms = excluded.updated_ms";
+    on_tx!(*tx, c => sqlx::query(put).bind(&document_id).bind(&scope).bind(new.realm.project()).bind(&identity)
+        .bind(new.external_id.as_deref()).bind(&new.title).bind(new.uri.as_deref()).bind(new.collection.as_deref())
+        .bind(new.format.as_str()).bind(&new.metadata).bind(version).bind(&new.text_hash).bind(new.text.len() as i64)
+        .bind(chunks).bind(seq).bind(agent).bind(now).execute(&mut **c).await.map(|_| ()))?;
+    let put = "insert into kb_version (document_id, version, scope, text, text_hash, created_by, created_ms) \
+               values ($1, $2, $3, $4, $5, $6, $7)";
+    on_tx!(*tx, c => sqlx::query(put).bind(&document_id).bind(version).bind(&scope).bind(&new.text)
+        .bind(&new.text_hash).bind(agent).bind(now).execute(&mut **c).await.map(|_| ()))?;
+    let put = "insert into kb_chunk (id, document_id, version, scope, ordinal, byte_start, byte_end, line_start, \
+               line_end, heading_path, text_hash) values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)";
+    for (ordinal, (chunk, hash)) in (0_i64..).zip(&new.chunks) {
+        let path = serde_json::to_string(&chunk.heading_path).map_err(ToolError::internal)?;
+        on_tx!(*tx, c => sqlx::query(put).bind(new_id("chk")).bind(&document_id).bind(version).bind(&scope)
+            .bind(ordinal).bind(chunk.bytes.start as i64).bind(chunk.bytes.end as i64)
+            .bind(i64::from(chunk.first_line)).bind(i64::from(chunk.last_line)).bind(&path).bind(hash)
+            .execute(&mut **c).await.map(|_| ()))?;
+    }
+    Ok(Added {
+        document_id,
+        version,
+        outcome,
+        seq,
+        chunks,
+    })
+}
+
+/// Whether `new` would change nothing of `row`.
+fn same(row: &DocumentRow, new: &NewDocument) -> bool {
+    row.text_hash == new.text_hash
+        && row.title == new.title
+        && row.uri == new.uri
+        && row.collection == new.collection
+        && row.form == new.format.as_str()
+        && row.metadata == new.metadata
+}
+
+async fn delete(
+    tx: &mut Tx<'_>,
+    scope: &str,
+    id: &str,
+    now: Millis,
+) -> Result<Option<i64>, ToolError> {
+    lock(tx).await?;
+    let sql = "update kb_document set deleted_ms = $3, updated_ms = $3 \
+               where id = $1 and scope = $2 and deleted_ms is null";
+    let rows = on_tx!(*tx, c => sqlx::query(sql).bind(id).bind(scope).bind(now).execute(&mut **c).await
+        .map(|done| done.rows_affected()))?;
+    if rows == 0 {
+        return Ok(None);
+    }
+    announce(tx, scope, id, "delete", now).await.map(Some)
+}
+
+/// Makes writers wait for one another until they commit, so that a number's order is the commit's order and identities
+/// do not race. On SQLite there is one writer anyway.
+async fn lock(tx: &mut Tx<'_>) -> Result<(), ToolError> {
+    let sql = "update kb_counter set value = value where name = 'seq'";
+    Ok(on_tx!(*tx, c => sqlx::query(sql).execute(&mut **c).await.map(|_| ()))?)
+}
+
+/// Writes the outbox entry of a change and answers its number.
+async fn announce(
+    tx: &mut Tx<'_>,
+    scope: &str,
+    document: &str,
+    op: &str,
+    now: Millis,
+) -> Result<i64, ToolError> {
+    let next = "update kb_counter set value = value + 1 where name = 'seq' returning value";
+    let seq: i64 = on_tx!(*tx, c => sqlx::query_scalar(next).fetch_one(&mut **c).await)?;
+    let sql = "insert into kb_outbox (seq, scope, document_id, op, created_ms) values ($1, $2, $3, $4, $5)";
+    on_tx!(*tx, c => sqlx::query(sql).bind(seq).bind(scope).bind(document).bind(op).bind(now)
+        .execute(&mut **c).await.map(|_| ()))?;
+    Ok(seq)
+}

@@ -1,0 +1,102 @@
+//! The tools, and what several of them share.
+
+pub mod add_document;
+pub mod delete_document;
+pub mod get_document;
+pub mod search_knowledge;
+
+use crate::{
+    servers::knowledge_base::{model::Realm, store::DocumentRow},
+    tool::prelude::*,
+};
+
+/// Who a document is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+#[schemars(inline)]
+pub enum Owner {
+    /// This project alone.
+    Project,
+    /// Every project. Writing it needs the scope knowledge_base:admin.
+    Global,
+}
+
+impl Owner {
+    fn of(document: &DocumentRow) -> Self {
+        if document.scope == Realm::Global.to_string() {
+            Self::Global
+        } else {
+            Self::Project
+        }
+    }
+
+    fn realm(self, ctx: &Ctx) -> Realm {
+        match self {
+            Self::Global => Realm::Global,
+            Self::Project => Realm::Project(ctx.project().clone()),
+        }
+    }
+
+    /// Refuses to write what is everybody's without the access for it.
+    fn may_write(self, ctx: &Ctx) -> Result<(), ToolError> {
+        if self == Self::Project || ctx.may(ServerId::KnowledgeBase, Access::Admin) {
+            return Ok(());
+        }
+        Err(
+            ToolError::forbidden("global documents belong to every project")
+                .hint("use scope project, or ask for a token with knowledge_base:admin"),
+        )
+    }
+}
+
+/// Everything that the caller may read.
+fn readable(ctx: &Ctx) -> [Realm; 2] {
+    [Owner::Project.realm(ctx), Owner::Global.realm(ctx)]
+}
+
+fn no_document(id: &str) -> ToolError {
+    ToolError::not_found("document", id)
+        .hint("search_knowledge finds documents of this project and global ones")
+}
+
+#[cfg(test)]
+pub mod tests {
+    use serde_json::{Value, json};
+
+    use crate::{
+        servers::knowledge_base::{Config, KnowledgeBase},
+        test::Team,
+        tool::ToolError,
+    };
+
+    /// A team with a knowledge base.
+    pub async fn team() -> Team {
+        crate::test::team(async |builder, host| {
+            builder.mount(KnowledgeBase::open(Config::default(), host).await.unwrap())
+        })
+        .await
+    }
+
+    /// Adds a text and answers what the tool did.
+    pub async fn add(team: &Team, text: &str, more: Value) -> Value {
+        let mut sent = json!({"source": {"text": text}, "wait_ms": 5000});
+        for (key, value) in more.as_object().unwrap() {
+            sent[key] = value.clone();
+        }
+        team.call_json("add_document", sent).await.unwrap()
+    }
+
+    /// Titles of what a search finds.
+    pub async fn titles(team: &Team, sent: Value) -> Vec<String> {
+        let found = team.call_json("search_knowledge", sent).await.unwrap();
+        let hits = found["hits"].as_array().unwrap().iter();
+        hits.map(|hit| hit["title"].as_str().unwrap().to_owned())
+            .collect()
+    }
+
+    /// The error of a call that was refused: its code and message.
+    pub fn refused(result: Result<Value, ToolError>) -> (&'static str, String) {
+        let error = result.unwrap_err();
+        (error.code.as_str(), error.message)
+    }
+}
