@@ -20,7 +20,10 @@ pub fn variables(text: &str) -> Result<Vars, Malformed> {
     let mut vars = Vars::new();
     let mut lines = text.lines().enumerate();
     while let Some((at, line)) = lines.next() {
-        let malformed = |message: &str| Malformed { line: at + 1, message: message.to_owned() };
+        let malformed = |message: &str| Malformed {
+            line: at + 1,
+            message: message.to_owned(),
+        };
         if line.is_empty() {
             continue;
         }
@@ -29,7 +32,12 @@ pub fn variables(text: &str) -> Result<Vars, Malformed> {
             (Some(equals), heredoc) if heredoc.is_none_or(|heredoc| equals < heredoc) => {
                 let (name, value) = line.split_at(equals);
                 // Only the first `=` separates: `A==b` sets `=b`.
-                insert(&mut vars, name, value.strip_prefix('=').unwrap_or(value).to_owned(), &malformed)?;
+                insert(
+                    &mut vars,
+                    name,
+                    value.strip_prefix('=').unwrap_or(value).to_owned(),
+                    &malformed,
+                )?;
             }
             (_, Some(heredoc)) => {
                 let (name, delimiter) = line.split_at(heredoc);
@@ -60,7 +68,9 @@ fn insert(
     malformed: &dyn Fn(&str) -> Malformed,
 ) -> Result<(), Malformed> {
     if name.is_empty() || name.contains('\0') || value.contains('\0') {
-        return Err(malformed("a variable needs a name, and neither it nor its value can hold a NUL character"));
+        return Err(malformed(
+            "a variable needs a name, and neither it nor its value can hold a NUL character",
+        ));
     }
     vars.insert(name.to_owned(), value);
     Ok(())
@@ -68,7 +78,10 @@ fn insert(
 
 /// Whether a step may set the variable for later steps: the runner's own may not be changed.
 pub fn may_set(name: &str) -> bool {
-    !(name.starts_with("GITHUB_") || name.starts_with("RUNNER_") || name.starts_with("SYNDARIX_") || name == "CI")
+    !(name.starts_with("GITHUB_")
+        || name.starts_with("RUNNER_")
+        || name.starts_with("SYNDARIX_")
+        || name == "CI")
 }
 
 #[cfg(test)]
@@ -81,19 +94,32 @@ mod tests {
     fn reads_lines_and_blocks() {
         let vars = variables("A=1\n\nB==x=<<y\nC<<EOF\none=1\ntwo\nEOF\nD=\n").unwrap();
         let expected = [("A", "1"), ("B", "=x=<<y"), ("C", "one=1\ntwo"), ("D", "")];
-        assert_eq!(vars, expected.map(|(k, v)| (k.to_owned(), v.to_owned())).into());
+        assert_eq!(
+            vars,
+            expected.map(|(k, v)| (k.to_owned(), v.to_owned())).into()
+        );
     }
 
     #[test]
     fn says_which_line_is_wrong() {
-        for (text, line) in [("A=1\nnonsense", 2), ("=x", 1), ("A<<EOF\nx", 1), ("A<<\n", 1)] {
+        for (text, line) in [
+            ("A=1\nnonsense", 2),
+            ("=x", 1),
+            ("A<<EOF\nx", 1),
+            ("A<<\n", 1),
+        ] {
             assert_eq!(variables(text).unwrap_err().line, line, "{text:?}");
         }
     }
 
     #[test]
     fn the_runners_own_variables_are_protected() {
-        assert!(!may_set("GITHUB_TOKEN") && !may_set("RUNNER_TEMP") && may_set("PATH") && may_set("MY_VAR"));
+        assert!(
+            !may_set("GITHUB_TOKEN")
+                && !may_set("RUNNER_TEMP")
+                && may_set("PATH")
+                && may_set("MY_VAR")
+        );
     }
 
     proptest! {

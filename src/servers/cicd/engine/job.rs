@@ -46,32 +46,53 @@ pub async fn run<J: Journal>(
     journal: &J,
     stops: &Stops,
 ) -> Result<(Status, Option<String>), Broken> {
-    let Some(job) = workflow.jobs.get(place) else { return Ok((Status::Skipped, None)) };
+    let Some(job) = workflow.jobs.get(place) else {
+        return Ok((Status::Skipped, None));
+    };
     let mut vars = site.vars.clone();
     vars.extend(own_vars(site, job));
     vars.extend(workflow.env.clone());
     vars.extend(job.env.clone());
     let timeout = job.timeout.unwrap_or(site.limits.job_timeout);
-    let ends = Ends { job: Instant::now() + timeout, cleanup: None, timed_out: false };
-    let mut course = Course { site, job, vars, path: Vec::new(), ends };
+    let ends = Ends {
+        job: Instant::now() + timeout,
+        cleanup: None,
+        timed_out: false,
+    };
+    let mut course = Course {
+        site,
+        job,
+        vars,
+        path: Vec::new(),
+        ends,
+    };
 
     let mut failed = false;
     for (number, step) in job.steps.iter().enumerate() {
         if stops.abort.is_cancelled() {
-            journal.step(place, number, Status::Interrupted, StepReport::default()).await?;
+            journal
+                .step(place, number, Status::Interrupted, StepReport::default())
+                .await?;
             continue;
         }
         course.ends.notice(stops, &site.limits);
         let ending = course.ends.cleanup.is_some();
         if !step.condition.holds(failed, ending) {
-            journal.step(place, number, Status::Skipped, StepReport::default()).await?;
+            journal
+                .step(place, number, Status::Skipped, StepReport::default())
+                .await?;
             continue;
         }
-        journal.step(place, number, Status::Running, StepReport::default()).await?;
+        journal
+            .step(place, number, Status::Running, StepReport::default())
+            .await?;
         let stop = if ending { &stops.abort } else { &stops.cancel };
         let (mut status, report) = match course.step(number, step, stop).await {
             Ok(done) => done,
-            Err(error) => (Status::Failure, failure(format!("the step could not be run: {error}"))),
+            Err(error) => (
+                Status::Failure,
+                failure(format!("the step could not be run: {error}")),
+            ),
         };
         if status == Status::Cancelled && stops.abort.is_cancelled() {
             status = Status::Interrupted;
@@ -85,7 +106,10 @@ pub async fn run<J: Journal>(
     Ok(if stops.abort.is_cancelled() {
         (Status::Interrupted, None)
     } else if course.ends.timed_out {
-        (Status::Failure, Some(format!("the job took longer than {} s", timeout.as_secs())))
+        (
+            Status::Failure,
+            Some(format!("the job took longer than {} s", timeout.as_secs())),
+        )
     } else if stops.cancel.is_cancelled() && course.ends.cleanup.is_some() {
         (Status::Cancelled, None)
     } else if failed {
@@ -106,24 +130,52 @@ impl Ends {
 }
 
 impl Course<'_> {
-    async fn step(&mut self, number: usize, step: &Step, stop: &CancellationToken) -> io::Result<(Status, StepReport)> {
-        let Work::Run(script) = &step.work else { return Ok((Status::Success, StepReport::default())) };
-        let mut log = LogWriter::create(&self.site.log(&self.job.id, number), self.site.limits.log_bytes)?;
+    async fn step(
+        &mut self,
+        number: usize,
+        step: &Step,
+        stop: &CancellationToken,
+    ) -> io::Result<(Status, StepReport)> {
+        let Work::Run(script) = &step.work else {
+            return Ok((Status::Success, StepReport::default()));
+        };
+        let mut log = LogWriter::create(
+            &self.site.log(&self.job.id, number),
+            self.site.limits.log_bytes,
+        )?;
         let files = Files::create(self.site, &self.job.id, number, &script.text)?;
-        let directory = script.working_directory.as_ref().or(self.job.defaults.working_directory.as_ref());
+        let directory = script.working_directory.as_ref().or(self
+            .job
+            .defaults
+            .working_directory
+            .as_ref());
         let directory = self.tree().join(directory.map_or("", String::as_str));
         if !directory.is_dir() {
-            return Ok((Status::Failure, failure("its working directory does not exist".to_owned())));
+            return Ok((
+                Status::Failure,
+                failure("its working directory does not exist".to_owned()),
+            ));
         }
         let (program, args) = interpreter(script, self.job, &files.script);
-        let order = Order { program, args, env: self.environment(number, step, &files), directory };
+        let order = Order {
+            program,
+            args,
+            env: self.environment(number, step, &files),
+            directory,
+        };
 
         let limit = self.ends.cleanup.unwrap_or(self.ends.job);
-        let deadline = step.timeout.map_or(limit, |timeout| limit.min(Instant::now() + timeout));
-        let (end, stopped) = process::run(&self.site.supervisor, &order, &mut log, deadline, stop).await?;
+        let deadline = step
+            .timeout
+            .map_or(limit, |timeout| limit.min(Instant::now() + timeout));
+        let (end, stopped) =
+            process::run(&self.site.supervisor, &order, &mut log, deadline, stop).await?;
         log.sync()?;
 
-        let mut report = StepReport { timed_out: stopped == Some(Stopped::TimedOut), ..StepReport::default() };
+        let mut report = StepReport {
+            timed_out: stopped == Some(Stopped::TimedOut),
+            ..StepReport::default()
+        };
         let mut status = match end {
             End::Exited(0) => Status::Success,
             End::Exited(code) => {
@@ -133,7 +185,11 @@ impl Course<'_> {
             }
             End::Signalled(signal) => {
                 report.signal = Some(signal);
-                if stopped == Some(Stopped::Cancelled) { Status::Cancelled } else { Status::Failure }
+                if stopped == Some(Stopped::Cancelled) {
+                    Status::Cancelled
+                } else {
+                    Status::Failure
+                }
             }
             End::Lost(why) => {
                 report.message = Some(why);
@@ -161,7 +217,14 @@ impl Course<'_> {
         let mut env = self.vars.clone();
         if !self.path.is_empty() {
             let base = env.get("PATH").cloned().unwrap_or_default();
-            let joined = self.path.iter().rev().cloned().chain([base]).collect::<Vec<_>>().join(":");
+            let joined = self
+                .path
+                .iter()
+                .rev()
+                .cloned()
+                .chain([base])
+                .collect::<Vec<_>>()
+                .join(":");
             env.insert("PATH".to_owned(), joined);
         }
         env.extend(step.env.clone());
@@ -173,25 +236,40 @@ impl Course<'_> {
         ] {
             env.insert(name.to_owned(), path.display().to_string());
         }
-        env.insert("GITHUB_ACTION".to_owned(), step.id.clone().unwrap_or_else(|| format!("__run_{number}")));
-        env.insert(MARK.to_owned(), format!("{}/{}/{number}", self.site.run_id, self.job.id));
+        env.insert(
+            "GITHUB_ACTION".to_owned(),
+            step.id.clone().unwrap_or_else(|| format!("__run_{number}")),
+        );
+        env.insert(
+            MARK.to_owned(),
+            format!("{}/{}/{number}", self.site.run_id, self.job.id),
+        );
         env
     }
 
     /// What the step left in its command files becomes part of the job's environment.
     fn take_over(&mut self, files: &Files, outputs: &mut Vars) -> Result<(), String> {
-        let read = |path: &Path, name: &str| read_bounded(path).map_err(|error| format!("{name}: {error}"));
+        let read = |path: &Path, name: &str| {
+            read_bounded(path).map_err(|error| format!("{name}: {error}"))
+        };
         let text = read(&files.env, "GITHUB_ENV")?;
-        for (name, value) in command_files::variables(&text).map_err(|error| format!("GITHUB_ENV, {error}"))? {
+        for (name, value) in
+            command_files::variables(&text).map_err(|error| format!("GITHUB_ENV, {error}"))?
+        {
             if !command_files::may_set(&name) {
                 return Err(format!("GITHUB_ENV: `{name}` cannot be set by a step"));
             }
             self.vars.insert(name, value);
         }
         let text = read(&files.path, "GITHUB_PATH")?;
-        self.path.extend(text.lines().filter(|line| !line.is_empty()).map(str::to_owned));
+        self.path.extend(
+            text.lines()
+                .filter(|line| !line.is_empty())
+                .map(str::to_owned),
+        );
         let text = read(&files.output, "GITHUB_OUTPUT")?;
-        *outputs = command_files::variables(&text).map_err(|error| format!("GITHUB_OUTPUT, {error}"))?;
+        *outputs =
+            command_files::variables(&text).map_err(|error| format!("GITHUB_OUTPUT, {error}"))?;
         Ok(())
     }
 }
@@ -207,7 +285,10 @@ struct Files {
 
 impl Files {
     fn create(site: &Site, job: &str, number: usize, script: &str) -> io::Result<Self> {
-        let directory = site.job_directory(job).join("steps").join(number.to_string());
+        let directory = site
+            .job_directory(job)
+            .join("steps")
+            .join(number.to_string());
         fs::create_dir_all(&directory)?;
         fs::create_dir_all(site.job_directory(job).join("tmp"))?;
         fs::create_dir_all(site.job_directory(job).join("home"))?;
@@ -250,7 +331,11 @@ fn interpreter(script: &Script, job: &Job, file: &Path) -> (String, Vec<String>)
         Some(Shell::Sh) => ("sh", &["-e"]),
         Some(Shell::Python) => ("python3", &[]),
     };
-    let args = options.iter().map(|option| (*option).to_owned()).chain([file.display().to_string()]).collect();
+    let args = options
+        .iter()
+        .map(|option| (*option).to_owned())
+        .chain([file.display().to_string()])
+        .collect();
     (program.to_owned(), args)
 }
 
@@ -262,16 +347,27 @@ fn read_bounded(path: &Path) -> io::Result<String> {
         file => fs::File::from(file?),
     };
     if !file.metadata()?.is_file() {
-        return Err(io::Error::new(io::ErrorKind::InvalidData, "it is no longer a file"));
+        return Err(io::Error::new(
+            io::ErrorKind::InvalidData,
+            "it is no longer a file",
+        ));
     }
     let mut bytes = Vec::new();
-    file.take(command_files::MAX_BYTES + 1).read_to_end(&mut bytes)?;
+    file.take(command_files::MAX_BYTES + 1)
+        .read_to_end(&mut bytes)?;
     if bytes.len() as u64 > command_files::MAX_BYTES {
-        return Err(io::Error::new(io::ErrorKind::InvalidData, "it is too large"));
+        return Err(io::Error::new(
+            io::ErrorKind::InvalidData,
+            "it is too large",
+        ));
     }
-    String::from_utf8(bytes).map_err(|_| io::Error::new(io::ErrorKind::InvalidData, "it is not UTF-8"))
+    String::from_utf8(bytes)
+        .map_err(|_| io::Error::new(io::ErrorKind::InvalidData, "it is not UTF-8"))
 }
 
 fn failure(message: String) -> StepReport {
-    StepReport { message: Some(message), ..StepReport::default() }
+    StepReport {
+        message: Some(message),
+        ..StepReport::default()
+    }
 }

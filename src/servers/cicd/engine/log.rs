@@ -27,7 +27,13 @@ impl LogWriter {
         fs::create_dir_all(directory)?;
         let file = open(directory, 0)?;
         let head = (budget / 2).max(1);
-        Ok(Self { directory: directory.to_owned(), file, room: head, offset: 0, segment: (budget / 4).max(1) })
+        Ok(Self {
+            directory: directory.to_owned(),
+            file,
+            room: head,
+            offset: 0,
+            segment: (budget / 4).max(1),
+        })
     }
 
     pub fn write(&mut self, mut bytes: &[u8]) -> io::Result<()> {
@@ -37,7 +43,9 @@ impl LogWriter {
                 self.room = self.segment;
                 self.drop_middle()?;
             }
-            let fits = bytes.len().min(usize::try_from(self.room).unwrap_or(usize::MAX));
+            let fits = bytes
+                .len()
+                .min(usize::try_from(self.room).unwrap_or(usize::MAX));
             let (now, later) = bytes.split_at(fits);
             self.file.write_all(now)?;
             self.room -= fits as u64;
@@ -89,7 +97,9 @@ pub fn read(directory: &Path, offset: u64, max: usize) -> io::Result<Option<Piec
     let mut piece: Option<Piece> = None;
     for (start, path) in segments(directory)? {
         let have = piece.as_ref().map_or(0, |piece| piece.bytes.len());
-        let from = piece.as_ref().map_or(offset.max(start), |piece| piece.offset + have as u64);
+        let from = piece
+            .as_ref()
+            .map_or(offset.max(start), |piece| piece.offset + have as u64);
         if from < start || have >= max {
             break; // A gap, or enough.
         }
@@ -105,7 +115,12 @@ pub fn read(directory: &Path, offset: u64, max: usize) -> io::Result<Option<Piec
         }
         match &mut piece {
             Some(piece) => piece.bytes.append(&mut bytes),
-            None => piece = Some(Piece { offset: from, bytes }),
+            None => {
+                piece = Some(Piece {
+                    offset: from,
+                    bytes,
+                })
+            }
         }
     }
     Ok(piece)
@@ -120,7 +135,10 @@ fn segments(directory: &Path) -> io::Result<Vec<(u64, PathBuf)>> {
     let mut found = Vec::new();
     for entry in entries {
         let path = entry?.path();
-        let offset = path.file_stem().and_then(|stem| stem.to_str()).and_then(|stem| stem.parse().ok());
+        let offset = path
+            .file_stem()
+            .and_then(|stem| stem.to_str())
+            .and_then(|stem| stem.parse().ok());
         found.extend(offset.map(|offset| (offset, path)));
     }
     found.sort_unstable_by_key(|(offset, _)| *offset);
@@ -128,7 +146,10 @@ fn segments(directory: &Path) -> io::Result<Vec<(u64, PathBuf)>> {
 }
 
 fn open(directory: &Path, offset: u64) -> io::Result<File> {
-    OpenOptions::new().create(true).append(true).open(directory.join(format!("{offset:020}.log")))
+    OpenOptions::new()
+        .create(true)
+        .append(true)
+        .open(directory.join(format!("{offset:020}.log")))
 }
 
 #[cfg(test)]
@@ -158,9 +179,16 @@ mod tests {
         let head = read(dir.path(), 0, 100_000).unwrap().unwrap();
         assert_eq!((head.offset, head.bytes.len()), (0, 200));
         let tail = read(dir.path(), 200, 100_000).unwrap().unwrap();
-        assert!(tail.offset >= 9_800 && tail.bytes.ends_with(b"000000999\n"), "{}", tail.offset);
+        assert!(
+            tail.offset >= 9_800 && tail.bytes.ends_with(b"000000999\n"),
+            "{}",
+            tail.offset
+        );
         assert_eq!(tail.offset + tail.bytes.len() as u64, 10_000);
-        let kept: u64 = fs::read_dir(dir.path()).unwrap().map(|e| e.unwrap().metadata().unwrap().len()).sum();
+        let kept: u64 = fs::read_dir(dir.path())
+            .unwrap()
+            .map(|e| e.unwrap().metadata().unwrap().len())
+            .sum();
         assert!(kept <= 400);
     }
 

@@ -3,6 +3,7 @@
 pub mod command_files;
 pub mod job;
 pub mod log;
+pub mod log_text;
 pub mod process;
 pub mod process_tree;
 pub mod run;

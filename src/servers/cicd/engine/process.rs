@@ -3,7 +3,10 @@
 //! A step is not a child of the server but of a supervisor, a tiny second process of the same executable (see
 //! [`super::supervisor`]). The server holds one end of a socket whose other end is the supervisor's standard input:
 //! the order goes down, the result comes up, and closing it, however the server ends, kills the step's whole tree.
-#![allow(clippy::disallowed_methods, reason = "every process of the program is started here")]
+#![allow(
+    clippy::disallowed_methods,
+    reason = "every process of the program is started here"
+)]
 
 use std::{
     ffi::OsString,
@@ -43,7 +46,10 @@ pub struct Supervisor {
 impl Default for Supervisor {
     /// This executable, by the link that stays right when the file on disk is replaced.
     fn default() -> Self {
-        Self { program: PathBuf::from("/proc/self/exe"), args: vec![SUPERVISE.to_owned()] }
+        Self {
+            program: PathBuf::from("/proc/self/exe"),
+            args: vec![SUPERVISE.to_owned()],
+        }
     }
 }
 
@@ -147,7 +153,10 @@ pub async fn run(
             () = sleep_until(drained) => open = false,
         }
     }
-    Ok((end.unwrap_or_else(|| End::Lost("its supervisor was killed".to_owned())), stopped))
+    Ok((
+        end.unwrap_or_else(|| End::Lost("its supervisor was killed".to_owned())),
+        stopped,
+    ))
 }
 
 /// Kills every process that was started with the variable `name=value`, until none is found; gives up after a while.
@@ -164,7 +173,12 @@ pub fn kill_marked(name: &str, value: &str) {
 /// In the supervisor: starts the second stage, which becomes the step.
 pub fn start_stage(order: &Order) -> io::Result<i32> {
     let child = Command::new("/proc/self/exe")
-        .args([SUPERVISE, "--become", &std::process::id().to_string(), &order.program])
+        .args([
+            SUPERVISE,
+            "--become",
+            &std::process::id().to_string(),
+            &order.program,
+        ])
         .args(&order.args)
         .env_clear()
         .envs(&order.env)

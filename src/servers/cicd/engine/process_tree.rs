@@ -25,7 +25,9 @@ pub fn all() -> io::Result<Vec<Process>> {
     let mut found = Vec::new();
     for entry in fs::read_dir("/proc")? {
         let name = entry?.file_name();
-        let Some(pid) = name.to_str().and_then(|name| name.parse().ok()) else { continue };
+        let Some(pid) = name.to_str().and_then(|name| name.parse().ok()) else {
+            continue;
+        };
         found.extend(read(pid));
     }
     Ok(found)
@@ -56,15 +58,25 @@ pub fn descendants(root: i32, all: &[Process]) -> Vec<Process> {
 pub fn marked(name: &str, value: &str) -> io::Result<Vec<Process>> {
     let wanted = format!("{name}={value}");
     let holds = |process: &Process| {
-        fs::read(Path::new("/proc").join(process.pid.to_string()).join("environ"))
-            .is_ok_and(|environment| environment.split(|byte| *byte == 0).any(|entry| entry == wanted.as_bytes()))
+        fs::read(
+            Path::new("/proc")
+                .join(process.pid.to_string())
+                .join("environ"),
+        )
+        .is_ok_and(|environment| {
+            environment
+                .split(|byte| *byte == 0)
+                .any(|entry| entry == wanted.as_bytes())
+        })
     };
     Ok(all()?.into_iter().filter(holds).collect())
 }
 
 /// Sends SIGKILL, and never to another process that got the same pid meanwhile.
 pub fn kill(process: Process) {
-    let Some(pid) = Pid::from_raw(process.pid) else { return };
+    let Some(pid) = Pid::from_raw(process.pid) else {
+        return;
+    };
     // The descriptor pins the process; only then is its identity compared.
     if let Ok(handle) = pidfd_open(pid, PidfdFlags::empty())
         && read(process.pid).is_some_and(|now| now.started == process.started)
@@ -85,7 +97,11 @@ fn parse(pid: i32, stat: &str) -> Option<Process> {
     }
     let parent = fields.next()?.parse().ok()?;
     let started = fields.nth(17)?.parse().ok()?;
-    Some(Process { pid, parent, started })
+    Some(Process {
+        pid,
+        parent,
+        started,
+    })
 }
 
 #[cfg(test)]
@@ -95,16 +111,36 @@ mod tests {
     #[test]
     fn a_name_with_parentheses_does_not_confuse() {
         let stat = "7 (a) b (c)) S 3 7 7 0 -1 4194560 1 0 0 0 0 0 0 0 20 0 1 0 4242 1 1";
-        assert_eq!(parse(7, stat), Some(Process { pid: 7, parent: 3, started: 4242 }));
+        assert_eq!(
+            parse(7, stat),
+            Some(Process {
+                pid: 7,
+                parent: 3,
+                started: 4242
+            })
+        );
         assert_eq!(parse(7, &stat.replace(") S", ") Z")), None);
         assert_eq!(parse(7, "garbage"), None);
     }
 
     #[test]
     fn finds_grandchildren_and_no_neighbours() {
-        let process = |pid, parent| Process { pid, parent, started: 1 };
-        let all = [process(2, 1), process(3, 2), process(4, 3), process(5, 1), process(1, 1)];
-        let pids: HashSet<i32> = descendants(2, &all).iter().map(|process| process.pid).collect();
+        let process = |pid, parent| Process {
+            pid,
+            parent,
+            started: 1,
+        };
+        let all = [
+            process(2, 1),
+            process(3, 2),
+            process(4, 3),
+            process(5, 1),
+            process(1, 1),
+        ];
+        let pids: HashSet<i32> = descendants(2, &all)
+            .iter()
+            .map(|process| process.pid)
+            .collect();
         assert_eq!(pids, HashSet::from([3, 4]));
     }
 

@@ -122,9 +122,18 @@ pub async fn run<J: Journal>(
             let (place, status) = match decision {
                 Decision::Start(_) if jobs.len() >= site.limits.parallel_jobs.max(1) => continue,
                 Decision::Start(place) => {
-                    let (site, workflow, journal, stops) =
-                        (Arc::clone(&site), Arc::clone(&workflow), Arc::clone(&journal), stops.clone());
-                    jobs.spawn(async move { Ok((place, one(&site, &workflow, place, &*journal, &stops).await?)) });
+                    let (site, workflow, journal, stops) = (
+                        Arc::clone(&site),
+                        Arc::clone(&workflow),
+                        Arc::clone(&journal),
+                        stops.clone(),
+                    );
+                    jobs.spawn(async move {
+                        Ok((
+                            place,
+                            one(&site, &workflow, place, &*journal, &stops).await?,
+                        ))
+                    });
                     (place, Status::Running)
                 }
                 Decision::Skip(place) => {
@@ -132,7 +141,11 @@ pub async fn run<J: Journal>(
                     (place, Status::Skipped)
                 }
                 Decision::Cancel(place) => {
-                    let status = if stops.abort.is_cancelled() { Status::Interrupted } else { Status::Cancelled };
+                    let status = if stops.abort.is_cancelled() {
+                        Status::Interrupted
+                    } else {
+                        Status::Cancelled
+                    };
                     journal.job(place, status, None).await?;
                     (place, status)
                 }
@@ -143,7 +156,9 @@ pub async fn run<J: Journal>(
         if !settled {
             continue;
         }
-        let Some(joined) = jobs.join_next().await else { break };
+        let Some(joined) = jobs.join_next().await else {
+            break;
+        };
         let (place, status) = joined??;
         set(&mut results, place, status);
     }
@@ -158,25 +173,38 @@ async fn one<J: Journal>(
     journal: &J,
     stops: &Stops,
 ) -> Result<Status, Broken> {
-    let Some(wanted) = workflow.jobs.get(place) else { return Ok(Status::Skipped) };
+    let Some(wanted) = workflow.jobs.get(place) else {
+        return Ok(Status::Skipped);
+    };
     journal.job(place, Status::Running, None).await?;
     let own = site.job_directory(&wanted.id);
     let only = workflow.jobs.len() == 1;
     let (from, to, stop) = (site.work(), own.join("work"), stops.cancel.clone());
     let prepared = tokio::task::spawn_blocking(move || {
         fs::create_dir_all(to.parent().unwrap_or(&to))?;
-        if only { fs::rename(&from, &to) } else { tree_copy::copy(&from, &to, &|| stop.is_cancelled()) }
+        if only {
+            fs::rename(&from, &to)
+        } else {
+            tree_copy::copy(&from, &to, &|| stop.is_cancelled())
+        }
     })
     .await?;
     let (status, message) = match prepared {
         Ok(()) => job::run(site, workflow, place, journal, stops).await?,
         Err(_) if stops.abort.is_cancelled() => (Status::Interrupted, None),
         Err(_) if stops.cancel.is_cancelled() => (Status::Cancelled, None),
-        Err(error) => (Status::Failure, Some(format!("the tree could not be prepared: {}", error.kind()))),
+        Err(error) => (
+            Status::Failure,
+            Some(format!("the tree could not be prepared: {}", error.kind())),
+        ),
     };
     let _ = tokio::task::spawn_blocking(move || fs::remove_dir_all(own)).await;
     journal.job(place, status, message).await?;
-    Ok(if status == Status::Failure && wanted.continue_on_error { Status::Success } else { status })
+    Ok(if status == Status::Failure && wanted.continue_on_error {
+        Status::Success
+    } else {
+        status
+    })
 }
 
 fn set(results: &mut [Status], place: usize, status: Status) {

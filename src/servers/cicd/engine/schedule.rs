@@ -25,12 +25,19 @@ pub fn decide(jobs: &[Job], results: &[Status], cancelled: bool) -> Vec<Decision
             decisions.push(Decision::Cancel(place));
         } else if job.needs.iter().all(|need| status(*need).is_terminal()) {
             let holds = match job.condition {
-                Condition::Success => job.needs.iter().all(|need| status(*need) == Status::Success),
+                Condition::Success => job
+                    .needs
+                    .iter()
+                    .all(|need| status(*need) == Status::Success),
                 Condition::Failure => ancestor_failed(jobs, results, place),
                 Condition::Cancelled => false,
                 Condition::NotCancelled | Condition::Always => true,
             };
-            decisions.push(if holds { Decision::Start(place) } else { Decision::Skip(place) });
+            decisions.push(if holds {
+                Decision::Start(place)
+            } else {
+                Decision::Skip(place)
+            });
         }
     }
     decisions
@@ -56,7 +63,11 @@ fn ancestor_failed(jobs: &[Job], results: &[Status], place: usize) -> bool {
     let mut open = vec![place];
     let mut seen = vec![false; jobs.len()];
     while let Some(place) = open.pop() {
-        for &need in jobs.get(place).map(|job| job.needs.as_slice()).unwrap_or_default() {
+        for &need in jobs
+            .get(place)
+            .map(|job| job.needs.as_slice())
+            .unwrap_or_default()
+        {
             if results.get(need) == Some(&Status::Failure) {
                 return true;
             }
@@ -99,14 +110,26 @@ mod tests {
 
     #[test]
     fn failure_and_always_look_through_skipped_jobs() {
-        assert_eq!(decide(&jobs("if: failure(),"), &[Failure, Skipped, Queued], false), [Start(2)]);
-        assert_eq!(decide(&jobs("if: failure(),"), &[Success, Success, Queued], false), [Skip(2)]);
-        assert_eq!(decide(&jobs("if: always(),"), &[Failure, Skipped, Queued], false), [Start(2)]);
+        assert_eq!(
+            decide(&jobs("if: failure(),"), &[Failure, Skipped, Queued], false),
+            [Start(2)]
+        );
+        assert_eq!(
+            decide(&jobs("if: failure(),"), &[Success, Success, Queued], false),
+            [Skip(2)]
+        );
+        assert_eq!(
+            decide(&jobs("if: always(),"), &[Failure, Skipped, Queued], false),
+            [Start(2)]
+        );
     }
 
     #[test]
     fn cancelling_takes_what_has_not_started() {
-        assert_eq!(decide(&jobs("if: always(),"), &[Running, Queued, Queued], true), [Cancel(1), Cancel(2)]);
+        assert_eq!(
+            decide(&jobs("if: always(),"), &[Running, Queued, Queued], true),
+            [Cancel(1), Cancel(2)]
+        );
     }
 
     #[test]
@@ -114,6 +137,10 @@ mod tests {
         assert_eq!(conclude(&[Success, Skipped], false), Success);
         assert_eq!(conclude(&[Failure, Skipped], false), Failure);
         assert_eq!(conclude(&[Failure, Cancelled], true), Cancelled);
-        assert_eq!(conclude(&[Success, Success], true), Success, "cancelled too late");
+        assert_eq!(
+            conclude(&[Success, Success], true),
+            Success,
+            "cancelled too late"
+        );
     }
 }

@@ -20,7 +20,8 @@ use std::{
 use rustix::{
     io::Errno,
     process::{
-        Pid, Signal, WaitOptions, getpid, getppid, set_child_subreaper, set_parent_process_death_signal, setsid, wait,
+        Pid, Signal, WaitOptions, getpid, getppid, set_child_subreaper,
+        set_parent_process_death_signal, setsid, wait,
     },
 };
 
@@ -35,7 +36,9 @@ const PATIENCE: Duration = Duration::from_secs(10);
 /// Body of the hidden command, with the arguments after its name; returns the exit status.
 pub fn main(args: &[OsString]) -> i32 {
     match args {
-        [flag, parent, program, rest @ ..] if flag == "--become" => become_step(parent, program, rest),
+        [flag, parent, program, rest @ ..] if flag == "--become" => {
+            become_step(parent, program, rest)
+        }
         [] => supervise().map_or(1, |()| 0),
         _ => 2,
     }
@@ -45,12 +48,19 @@ pub fn main(args: &[OsString]) -> i32 {
 fn become_step(parent: &OsString, program: &OsString, args: &[OsString]) -> i32 {
     let _ = setsid();
     let _ = set_parent_process_death_signal(Some(Signal::KILL));
-    let expected = parent.to_str().and_then(|text| text.parse().ok()).and_then(Pid::from_raw);
+    let expected = parent
+        .to_str()
+        .and_then(|text| text.parse().ok())
+        .and_then(Pid::from_raw);
     if getppid() != expected {
         return 1; // The supervisor was gone before the signal was armed.
     }
     let error = process::become_program(program, args);
-    let _ = writeln!(io::stderr(), "{} cannot be started: {error}", program.display());
+    let _ = writeln!(
+        io::stderr(),
+        "{} cannot be started: {error}",
+        program.display()
+    );
     127
 }
 
@@ -73,7 +83,11 @@ fn supervise() -> io::Result<()> {
     };
     done.store(true, Ordering::Release);
     let cleared = clear();
-    let end = if cleared { end } else { End::Lost("some of its processes would not die".to_owned()) };
+    let end = if cleared {
+        end
+    } else {
+        End::Lost("some of its processes would not die".to_owned())
+    };
     control.write_all(&serde_json::to_vec(&end)?)
 }
 
@@ -122,6 +136,8 @@ fn clear() -> bool {
 fn kill_descendants() {
     let own = getpid().as_raw_nonzero().get();
     if let Ok(all) = process_tree::all() {
-        process_tree::descendants(own, &all).into_iter().for_each(process_tree::kill);
+        process_tree::descendants(own, &all)
+            .into_iter()
+            .for_each(process_tree::kill);
     }
 }

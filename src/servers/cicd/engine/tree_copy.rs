@@ -38,8 +38,18 @@ mod tests {
         symlink("/nowhere", from.join("link")).unwrap();
         let to = dir.path().join("to");
         copy(&from, &to, &|| false).unwrap();
-        assert_eq!(fs::metadata(to.join("sub/run.sh")).unwrap().permissions().mode() & 0o777, 0o755);
-        assert_eq!(fs::read_link(to.join("link")).unwrap(), Path::new("/nowhere"));
+        assert_eq!(
+            fs::metadata(to.join("sub/run.sh"))
+                .unwrap()
+                .permissions()
+                .mode()
+                & 0o777,
+            0o755
+        );
+        assert_eq!(
+            fs::read_link(to.join("link")).unwrap(),
+            Path::new("/nowhere")
+        );
         assert!(copy(&from, &dir.path().join("other"), &|| true).is_err());
     }
 }

@@ -9,16 +9,25 @@ use super::{
 };
 
 pub fn resolve(unresolved: Vec<Unresolved>, problems: &mut Problems) -> Vec<Job> {
-    let places: HashMap<String, usize> =
-        unresolved.iter().enumerate().map(|(place, entry)| (entry.job.id.clone(), place)).collect();
+    let places: HashMap<String, usize> = unresolved
+        .iter()
+        .enumerate()
+        .map(|(place, entry)| (entry.job.id.clone(), place))
+        .collect();
     let mut jobs = Vec::with_capacity(unresolved.len());
     for Unresolved { mut job, needs } in unresolved {
         for (name, at) in needs {
             match places.get(&name) {
-                Some(_) if name == job.id => complain(at, format!("job `{name}` needs itself"), problems),
+                Some(_) if name == job.id => {
+                    complain(at, format!("job `{name}` needs itself"), problems)
+                }
                 Some(&place) if !job.needs.contains(&place) => job.needs.push(place),
                 Some(_) => {}
-                None => complain(at, format!("job `{}` needs `{name}`, which is not in `jobs`", job.id), problems),
+                None => complain(
+                    at,
+                    format!("job `{}` needs `{name}`, which is not in `jobs`", job.id),
+                    problems,
+                ),
             }
         }
         jobs.push(job);
@@ -29,7 +38,9 @@ pub fn resolve(unresolved: Vec<Unresolved>, problems: &mut Problems) -> Vec<Job>
         let ready: Vec<usize> = jobs
             .iter()
             .enumerate()
-            .filter(|(place, job)| !is(&done, *place) && job.needs.iter().all(|need| is(&done, *need)))
+            .filter(|(place, job)| {
+                !is(&done, *place) && job.needs.iter().all(|need| is(&done, *need))
+            })
             .map(|(place, _)| place)
             .collect();
         if ready.is_empty() {
@@ -41,10 +52,19 @@ pub fn resolve(unresolved: Vec<Unresolved>, problems: &mut Problems) -> Vec<Job>
             }
         }
     }
-    let stuck: Vec<&Job> = jobs.iter().enumerate().filter(|(place, _)| !is(&done, *place)).map(|(_, job)| job).collect();
+    let stuck: Vec<&Job> = jobs
+        .iter()
+        .enumerate()
+        .filter(|(place, _)| !is(&done, *place))
+        .map(|(_, job)| job)
+        .collect();
     if let Some(first) = stuck.first() {
         let ids: Vec<&str> = stuck.iter().map(|job| job.id.as_str()).collect();
-        complain(first.at, format!("`needs` goes in a circle: {}", ids.join(", ")), problems);
+        complain(
+            first.at,
+            format!("`needs` goes in a circle: {}", ids.join(", ")),
+            problems,
+        );
     }
     jobs
 }

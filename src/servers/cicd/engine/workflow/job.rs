@@ -8,7 +8,8 @@ use super::{
     step,
 };
 
-const KNOWN: &str = "name, needs, runs-on, if, env, defaults, timeout-minutes, continue-on-error, steps";
+const KNOWN: &str =
+    "name, needs, runs-on, if, env, defaults, timeout-minutes, continue-on-error, steps";
 /// Keys of a job with no effect on a local run.
 const WITHOUT_EFFECT: [&str; 2] = ["permissions", "concurrency"];
 
@@ -18,11 +19,23 @@ pub struct Unresolved {
     pub needs: Vec<(String, Position)>,
 }
 
-pub fn read(key: &Key, node: &Node, inherited: &RunDefaults, problems: &mut Problems) -> Option<Unresolved> {
+pub fn read(
+    key: &Key,
+    node: &Node,
+    inherited: &RunDefaults,
+    problems: &mut Problems,
+) -> Option<Unresolved> {
     let entries = read::map(node, &format!("job `{}`", key.text), problems)?;
     if !is_id(&key.text) {
         let rule = "a letter or `_`, then letters, digits, `_` and `-`";
-        complain(key.at, format!("`{}` is not the id of a job: {rule}", key.text.escape_debug()), problems);
+        complain(
+            key.at,
+            format!(
+                "`{}` is not the id of a job: {rule}",
+                key.text.escape_debug()
+            ),
+            problems,
+        );
     }
     let mut job = Job {
         id: key.text.clone(),
@@ -55,19 +68,36 @@ pub fn read(key: &Key, node: &Node, inherited: &RunDefaults, problems: &mut Prob
                 };
             }
             "timeout-minutes" => job.timeout = read::minutes(node, problems),
-            "continue-on-error" => job.continue_on_error = read::flag(node, "continue-on-error", problems),
+            "continue-on-error" => {
+                job.continue_on_error = read::flag(node, "continue-on-error", problems)
+            }
             "steps" => steps = read::seq(node, "`steps`", problems),
             "strategy" => complain(key.at, "matrix strategies are not supported", problems),
             "container" | "services" => {
-                complain(key.at, format!("`{}` is not supported: steps run as plain processes", key.text), problems);
+                complain(
+                    key.at,
+                    format!(
+                        "`{}` is not supported: steps run as plain processes",
+                        key.text
+                    ),
+                    problems,
+                );
             }
             "uses" => {
                 reusable = true;
                 complain(key.at, "reusable workflows are not supported", problems);
             }
             "with" | "secrets" if reusable => {}
-            "outputs" => complain(key.at, "job outputs are not supported: they need `${{ }}` expressions", problems),
-            "environment" => complain(key.at, "deployment environments are not supported", problems),
+            "outputs" => complain(
+                key.at,
+                "job outputs are not supported: they need `${{ }}` expressions",
+                problems,
+            ),
+            "environment" => complain(
+                key.at,
+                "deployment environments are not supported",
+                problems,
+            ),
             known if WITHOUT_EFFECT.contains(&known) => {}
             _ => read::unknown(key, "a job", KNOWN, problems),
         }
@@ -76,11 +106,20 @@ pub fn read(key: &Key, node: &Node, inherited: &RunDefaults, problems: &mut Prob
         return None;
     }
     if !runs_on {
-        complain(key.at, format!("job `{}` needs `runs-on`", key.text), problems);
+        complain(
+            key.at,
+            format!("job `{}` needs `runs-on`", key.text),
+            problems,
+        );
     }
     match steps {
         Some([]) | None => complain(key.at, format!("job `{}` has no steps", key.text), problems),
-        Some(steps) => job.steps = steps.iter().filter_map(|node| step::read(node, problems)).collect(),
+        Some(steps) => {
+            job.steps = steps
+                .iter()
+                .filter_map(|node| step::read(node, problems))
+                .collect()
+        }
     }
     unique_step_ids(&job.steps, problems);
     Some(Unresolved { job, needs })
@@ -89,13 +128,26 @@ pub fn read(key: &Key, node: &Node, inherited: &RunDefaults, problems: &mut Prob
 /// Any label runs on this machine, except those that ask for another system.
 fn check_runner(node: &Node, problems: &mut Problems) {
     let labels = match &*node.value {
-        Value::Map(entries) => entries.iter().find(|(key, _)| key.text == "labels").map(|(_, node)| node),
+        Value::Map(entries) => entries
+            .iter()
+            .find(|(key, _)| key.text == "labels")
+            .map(|(_, node)| node),
         _ => Some(node),
     };
-    for (label, at) in labels.map(|node| names(node, "runs-on", problems)).unwrap_or_default() {
+    for (label, at) in labels
+        .map(|node| names(node, "runs-on", problems))
+        .unwrap_or_default()
+    {
         let lower = label.to_ascii_lowercase();
-        if ["windows", "macos"].iter().any(|system| lower.starts_with(system)) {
-            complain(at, format!("`runs-on: {label}` is not supported: jobs run on this Linux machine"), problems);
+        if ["windows", "macos"]
+            .iter()
+            .any(|system| lower.starts_with(system))
+        {
+            complain(
+                at,
+                format!("`runs-on: {label}` is not supported: jobs run on this Linux machine"),
+                problems,
+            );
         }
     }
 }
@@ -114,7 +166,11 @@ fn names(node: &Node, what: &str, problems: &mut Problems) -> Vec<(String, Posit
         Value::Scalar { .. } => read_one(node).into_iter().collect(),
         Value::Seq(items) => items.iter().filter_map(read_one).collect(),
         Value::Map(_) => {
-            complain(node.at, format!("`{what}` must be a name or a list of names"), problems);
+            complain(
+                node.at,
+                format!("`{what}` must be a name or a list of names"),
+                problems,
+            );
             Vec::new()
         }
     }
@@ -125,7 +181,11 @@ fn unique_step_ids(steps: &[Step], problems: &mut Problems) {
     for step in steps {
         let Some(id) = &step.id else { continue };
         if seen.contains(&id) {
-            complain(step.at, format!("two steps of this job have the id `{id}`"), problems);
+            complain(
+                step.at,
+                format!("two steps of this job have the id `{id}`"),
+                problems,
+            );
         }
         seen.push(id);
     }
@@ -135,6 +195,8 @@ fn unique_step_ids(steps: &[Step], problems: &mut Problems) {
 pub fn is_id(text: &str) -> bool {
     let mut chars = text.chars();
     text.len() <= 100
-        && chars.next().is_some_and(|c| c.is_ascii_alphabetic() || c == '_')
+        && chars
+            .next()
+            .is_some_and(|c| c.is_ascii_alphabetic() || c == '_')
         && chars.all(|c| c.is_ascii_alphanumeric() || c == '_' || c == '-')
 }

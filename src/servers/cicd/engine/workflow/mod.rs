@@ -43,7 +43,9 @@ pub struct Refused {
 impl Refused {
     /// Each problem as `file:line:col: message`.
     pub fn lines(&self) -> impl Iterator<Item = String> + '_ {
-        self.problems.iter().map(|problem| format!("{}:{}: {}", self.file, problem.at, problem.message))
+        self.problems
+            .iter()
+            .map(|problem| format!("{}:{}: {}", self.file, problem.at, problem.message))
     }
 }
 
@@ -66,11 +68,17 @@ pub fn parse(file: &str, text: &str) -> Result<Workflow, Refused> {
     let refused = |mut problems: Vec<Problem>| {
         problems.sort_by_key(|problem| problem.at);
         problems.truncate(MAX_PROBLEMS);
-        Refused { file: file.to_owned(), problems }
+        Refused {
+            file: file.to_owned(),
+            problems,
+        }
     };
     if text.len() > MAX_BYTES {
         let message = format!("the file is larger than {MAX_BYTES} bytes");
-        return Err(refused(vec![Problem { at: Position::START, message }]));
+        return Err(refused(vec![Problem {
+            at: Position::START,
+            message,
+        }]));
     }
     let root = node::parse(text).map_err(|problem| refused(vec![problem]))?;
     let mut problems = Vec::new();

@@ -58,7 +58,11 @@ impl Step {
             (Some(name), _) => name.clone(),
             (None, Work::Checkout) => "Checkout".to_owned(),
             (None, Work::Run(script)) => {
-                let line = script.text.lines().find(|line| !line.trim().is_empty()).unwrap_or_default();
+                let line = script
+                    .text
+                    .lines()
+                    .find(|line| !line.trim().is_empty())
+                    .unwrap_or_default();
                 format!("Run {}", line.trim().chars().take(80).collect::<String>())
             }
         }

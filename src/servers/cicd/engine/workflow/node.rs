@@ -81,21 +81,35 @@ impl Node {
 }
 
 enum Open {
-    Seq { at: Position, anchor: usize, items: Vec<Node>, size: usize },
-    Map { at: Position, anchor: usize, entries: Vec<(Key, Node)>, key: Option<Key>, size: usize },
+    Seq {
+        at: Position,
+        anchor: usize,
+        items: Vec<Node>,
+        size: usize,
+    },
+    Map {
+        at: Position,
+        anchor: usize,
+        entries: Vec<(Key, Node)>,
+        key: Option<Key>,
+        size: usize,
+    },
 }
 
 /// Reads exactly one document.
 pub fn parse(text: &str) -> Result<Node, Problem> {
     let mut builder = Builder::default();
     for next in Parser::new_from_str(text) {
-        let (event, span) =
-            next.map_err(|err| Problem { at: position(*err.marker()), message: format!("not YAML: {err}") })?;
+        let (event, span) = next.map_err(|err| Problem {
+            at: position(*err.marker()),
+            message: format!("not YAML: {err}"),
+        })?;
         builder.event(event, position(span.start))?;
     }
-    builder
-        .root
-        .ok_or_else(|| Problem { at: Position::START, message: "the file is empty".to_owned() })
+    builder.root.ok_or_else(|| Problem {
+        at: Position::START,
+        message: "the file is empty".to_owned(),
+    })
 }
 
 #[derive(Default)]
@@ -114,22 +128,57 @@ impl Builder {
             }
             Event::Alias(id) => {
                 let target = self.anchors.get(&id).cloned();
-                let target = target.ok_or_else(|| problem(at, "this alias stands inside what it names"))?;
+                let target =
+                    target.ok_or_else(|| problem(at, "this alias stands inside what it names"))?;
                 self.place(Node { at, ..target }, 0)
             }
-            Event::SequenceStart(_, anchor, _) => {
-                self.open(Open::Seq { at, anchor, items: Vec::new(), size: 1 }, at)
-            }
-            Event::MappingStart(_, anchor, _) => {
-                self.open(Open::Map { at, anchor, entries: Vec::new(), key: None, size: 1 }, at)
-            }
+            Event::SequenceStart(_, anchor, _) => self.open(
+                Open::Seq {
+                    at,
+                    anchor,
+                    items: Vec::new(),
+                    size: 1,
+                },
+                at,
+            ),
+            Event::MappingStart(_, anchor, _) => self.open(
+                Open::Map {
+                    at,
+                    anchor,
+                    entries: Vec::new(),
+                    key: None,
+                    size: 1,
+                },
+                at,
+            ),
             Event::SequenceEnd | Event::MappingEnd => match self.open.pop() {
-                Some(Open::Seq { at, anchor, items, size }) => {
-                    self.place(Node { at, value: Rc::new(Value::Seq(items)), size }, anchor)
-                }
-                Some(Open::Map { at, anchor, entries, size, .. }) => {
-                    self.place(Node { at, value: Rc::new(Value::Map(entries)), size }, anchor)
-                }
+                Some(Open::Seq {
+                    at,
+                    anchor,
+                    items,
+                    size,
+                }) => self.place(
+                    Node {
+                        at,
+                        value: Rc::new(Value::Seq(items)),
+                        size,
+                    },
+                    anchor,
+                ),
+                Some(Open::Map {
+                    at,
+                    anchor,
+                    entries,
+                    size,
+                    ..
+                }) => self.place(
+                    Node {
+                        at,
+                        value: Rc::new(Value::Map(entries)),
+                        size,
+                    },
+                    anchor,
+                ),
                 None => Err(problem(at, "unbalanced document")),
             },
             _ => Ok(()),
@@ -150,14 +199,19 @@ impl Builder {
         }
         match self.open.last_mut() {
             None if self.root.is_some() => {
-                return Err(problem(node.at, "one file holds one workflow; this is a second document"));
+                return Err(problem(
+                    node.at,
+                    "one file holds one workflow; this is a second document",
+                ));
             }
             None => self.root = Some(node),
             Some(Open::Seq { items, size, .. }) => {
                 grow(size, &node)?;
                 items.push(node);
             }
-            Some(Open::Map { entries, key, size, .. }) => match key.take() {
+            Some(Open::Map {
+                entries, key, size, ..
+            }) => match key.take() {
                 None => *key = Some(as_key(&node, entries)?),
                 Some(key) => {
                     grow(size, &node)?;
@@ -174,12 +228,21 @@ fn as_key(node: &Node, entries: &[(Key, Node)]) -> Result<Key, Problem> {
         return Err(problem(node.at, "a key must be a scalar"));
     };
     if text == "<<" {
-        return Err(problem(node.at, "YAML merge keys (`<<`) are not supported; write the keys out"));
+        return Err(problem(
+            node.at,
+            "YAML merge keys (`<<`) are not supported; write the keys out",
+        ));
     }
     if entries.iter().any(|(key, _)| key.text == *text) {
-        return Err(problem(node.at, format!("`{text}` is already defined in this mapping")));
+        return Err(problem(
+            node.at,
+            format!("`{text}` is already defined in this mapping"),
+        ));
     }
-    Ok(Key { at: node.at, text: text.clone() })
+    Ok(Key {
+        at: node.at,
+        text: text.clone(),
+    })
 }
 
 fn grow(size: &mut usize, node: &Node) -> Result<(), Problem> {
@@ -191,14 +254,24 @@ fn grow(size: &mut usize, node: &Node) -> Result<(), Problem> {
 }
 
 fn scalar(at: Position, text: String, plain: bool) -> Node {
-    Node { at, value: Rc::new(Value::Scalar { text, plain }), size: 1 }
+    Node {
+        at,
+        value: Rc::new(Value::Scalar { text, plain }),
+        size: 1,
+    }
 }
 
 fn problem(at: Position, message: impl Into<String>) -> Problem {
-    Problem { at, message: message.into() }
+    Problem {
+        at,
+        message: message.into(),
+    }
 }
 
 fn position(mark: serde_saphyr::granit_parser::Marker) -> Position {
     let number = |n: usize| u32::try_from(n).unwrap_or(u32::MAX);
-    Position { line: number(mark.line()).max(1), column: number(mark.col()).saturating_add(1) }
+    Position {
+        line: number(mark.line()).max(1),
+        column: number(mark.col()).saturating_add(1),
+    }
 }

@@ -39,24 +39,41 @@ pub fn workflow(root: &Node, problems: &mut Problems) -> Option<Workflow> {
     if entries.is_empty() {
         complain(jobs.at, "`jobs` is empty", problems);
     }
-    let read: Vec<_> = entries.iter().filter_map(|(key, node)| job::read(key, node, &defaults, problems)).collect();
+    let read: Vec<_> = entries
+        .iter()
+        .filter_map(|(key, node)| job::read(key, node, &defaults, problems))
+        .collect();
     let jobs = graph::resolve(read, problems);
     Some(Workflow { name, env, jobs })
 }
 
 pub fn complain(at: Position, message: impl Into<String>, problems: &mut Problems) {
-    problems.push(Problem { at, message: message.into() });
+    problems.push(Problem {
+        at,
+        message: message.into(),
+    });
 }
 
 pub fn unknown(key: &Key, place: &str, known: &str, problems: &mut Problems) {
-    complain(key.at, format!("`{}` is not a key of {place}; known here: {known}", key.text), problems);
+    complain(
+        key.at,
+        format!(
+            "`{}` is not a key of {place}; known here: {known}",
+            key.text
+        ),
+        problems,
+    );
 }
 
 pub fn map<'n>(node: &'n Node, what: &str, problems: &mut Problems) -> Option<&'n [(Key, Node)]> {
     if let Value::Map(entries) = &*node.value {
         return Some(entries);
     }
-    complain(node.at, format!("{what} must be a mapping, found {}", node.kind()), problems);
+    complain(
+        node.at,
+        format!("{what} must be a mapping, found {}", node.kind()),
+        problems,
+    );
     None
 }
 
@@ -64,25 +81,41 @@ pub fn seq<'n>(node: &'n Node, what: &str, problems: &mut Problems) -> Option<&'
     if let Value::Seq(items) = &*node.value {
         return Some(items);
     }
-    complain(node.at, format!("{what} must be a list, found {}", node.kind()), problems);
+    complain(
+        node.at,
+        format!("{what} must be a list, found {}", node.kind()),
+        problems,
+    );
     None
 }
 
 /// A scalar without expressions; nothing at all reads as the empty text.
 pub fn text(node: &Node, what: &str, problems: &mut Problems) -> Option<String> {
     let Value::Scalar { text, .. } = &*node.value else {
-        complain(node.at, format!("`{what}` must be text, found {}", node.kind()), problems);
+        complain(
+            node.at,
+            format!("`{what}` must be text, found {}", node.kind()),
+            problems,
+        );
         return None;
     };
     if text.contains("${{") {
-        complain(node.at, format!("`${{{{ }}}}` expressions are not supported (in `{what}`)"), problems);
+        complain(
+            node.at,
+            format!("`${{{{ }}}}` expressions are not supported (in `{what}`)"),
+            problems,
+        );
         return None;
     }
     if text.contains('\0') {
         complain(node.at, format!("`{what}` holds a NUL character"), problems);
         return None;
     }
-    Some(if node.is_null() { String::new() } else { text.clone() })
+    Some(if node.is_null() {
+        String::new()
+    } else {
+        text.clone()
+    })
 }
 
 pub fn flag(node: &Node, what: &str, problems: &mut Problems) -> bool {
@@ -90,7 +123,11 @@ pub fn flag(node: &Node, what: &str, problems: &mut Problems) -> bool {
         Some("true") => true,
         Some("false") | None => false,
         Some(other) => {
-            complain(node.at, format!("`{what}` must be true or false, found `{other}`"), problems);
+            complain(
+                node.at,
+                format!("`{what}` must be true or false, found `{other}`"),
+                problems,
+            );
             false
         }
     }
@@ -100,9 +137,15 @@ pub fn flag(node: &Node, what: &str, problems: &mut Problems) -> bool {
 pub fn minutes(node: &Node, problems: &mut Problems) -> Option<Duration> {
     let text = text(node, "timeout-minutes", problems)?;
     match text.parse::<f64>() {
-        Ok(minutes) if minutes > 0.0 && minutes <= 60.0 * 24.0 * 35.0 => Some(Duration::from_secs_f64(minutes * 60.0)),
+        Ok(minutes) if minutes > 0.0 && minutes <= 60.0 * 24.0 * 35.0 => {
+            Some(Duration::from_secs_f64(minutes * 60.0))
+        }
         _ => {
-            complain(node.at, format!("`timeout-minutes` must be a positive number, found `{text}`"), problems);
+            complain(
+                node.at,
+                format!("`timeout-minutes` must be a positive number, found `{text}`"),
+                problems,
+            );
             None
         }
     }
@@ -115,7 +158,14 @@ pub fn vars(node: &Node, problems: &mut Problems) -> Vars {
     }
     for (key, value) in map(node, "`env`", problems).unwrap_or_default() {
         if key.text.is_empty() || key.text.contains(['=', '\0']) {
-            complain(key.at, format!("`{}` is not the name of a variable", key.text.escape_debug()), problems);
+            complain(
+                key.at,
+                format!(
+                    "`{}` is not the name of a variable",
+                    key.text.escape_debug()
+                ),
+                problems,
+            );
         } else if let Some(value) = text(value, &format!("env.{}", key.text), problems) {
             vars.insert(key.text.clone(), value);
         }
@@ -148,7 +198,11 @@ pub fn shell(node: &Node, problems: &mut Problems) -> Option<Shell> {
         "sh" => Some(Shell::Sh),
         "python" => Some(Shell::Python),
         other => {
-            complain(node.at, format!("shell `{other}` is not supported; use bash, sh or python"), problems);
+            complain(
+                node.at,
+                format!("shell `{other}` is not supported; use bash, sh or python"),
+                problems,
+            );
             None
         }
     }
@@ -159,7 +213,11 @@ pub fn directory(node: &Node, problems: &mut Problems) -> Option<String> {
     let text = text(node, "working-directory", problems)?;
     let outside = text.starts_with('/') || text.split('/').any(|part| part == "..");
     if outside {
-        complain(node.at, format!("`working-directory` must stay inside the repository, found `{text}`"), problems);
+        complain(
+            node.at,
+            format!("`working-directory` must stay inside the repository, found `{text}`"),
+            problems,
+        );
         return None;
     }
     Some(text)
@@ -168,11 +226,18 @@ pub fn directory(node: &Node, problems: &mut Problems) -> Option<String> {
 /// `if`: the status functions alone, bare or in `${{ }}`.
 pub fn condition(node: &Node, problems: &mut Problems) -> Condition {
     let Value::Scalar { text, .. } = &*node.value else {
-        complain(node.at, format!("`if` must be text, found {}", node.kind()), problems);
+        complain(
+            node.at,
+            format!("`if` must be text, found {}", node.kind()),
+            problems,
+        );
         return Condition::default();
     };
     let bare = text.trim();
-    let bare = bare.strip_prefix("${{").and_then(|rest| rest.strip_suffix("}}")).unwrap_or(bare);
+    let bare = bare
+        .strip_prefix("${{")
+        .and_then(|rest| rest.strip_suffix("}}"))
+        .unwrap_or(bare);
     let compact: String = bare.chars().filter(|c| !c.is_whitespace()).collect();
     match compact.to_ascii_lowercase().as_str() {
         "success()" => Condition::Success,
@@ -182,7 +247,11 @@ pub fn condition(node: &Node, problems: &mut Problems) -> Condition {
         "!cancelled()" => Condition::NotCancelled,
         _ => {
             let known = "success(), failure(), always(), cancelled() and !cancelled()";
-            complain(node.at, format!("`if: {}` is not supported; only {known} are", text.trim()), problems);
+            complain(
+                node.at,
+                format!("`if: {}` is not supported; only {known} are", text.trim()),
+                problems,
+            );
             Condition::default()
         }
     }

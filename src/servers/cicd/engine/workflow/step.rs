@@ -8,7 +8,8 @@ use super::{
     read::{self, Problems, complain},
 };
 
-const KNOWN: &str = "id, name, if, run, uses, env, working-directory, shell, timeout-minutes, continue-on-error";
+const KNOWN: &str =
+    "id, name, if, run, uses, env, working-directory, shell, timeout-minutes, continue-on-error";
 
 /// Inputs of `actions/checkout` that change nothing for a tree exported from the project's own repository.
 const CHECKOUT_WITHOUT_EFFECT: [&str; 8] = [
@@ -52,7 +53,9 @@ pub fn read(node: &Node, problems: &mut Problems) -> Option<Step> {
             "if" => step.condition = read::condition(node, problems),
             "env" => step.env = read::vars(node, problems),
             "timeout-minutes" => step.timeout = read::minutes(node, problems),
-            "continue-on-error" => step.continue_on_error = read::flag(node, "continue-on-error", problems),
+            "continue-on-error" => {
+                step.continue_on_error = read::flag(node, "continue-on-error", problems)
+            }
             "run" => {
                 has_run = true;
                 parts.run = read::text(node, "run", problems).map(|text| (key.at, text));
@@ -63,7 +66,9 @@ pub fn read(node: &Node, problems: &mut Problems) -> Option<Step> {
             }
             "with" => parts.with = Some((key, node)),
             "shell" => parts.shell = Some((key.at, read::shell(node, problems))),
-            "working-directory" => parts.directory = Some((key.at, read::directory(node, problems))),
+            "working-directory" => {
+                parts.directory = Some((key.at, read::directory(node, problems)))
+            }
             _ => read::unknown(key, "a step", KNOWN, problems),
         }
     }
@@ -88,19 +93,35 @@ fn work(parts: Parts<'_>, problems: &mut Problems) -> Option<Work> {
         }));
     }
     let (at, action) = parts.uses?;
-    for key_at in [parts.shell.map(|(at, _)| at), parts.directory.map(|(at, _)| at)].into_iter().flatten() {
-        complain(key_at, "`shell` and `working-directory` belong to `run`, not to `uses`", problems);
+    for key_at in [
+        parts.shell.map(|(at, _)| at),
+        parts.directory.map(|(at, _)| at),
+    ]
+    .into_iter()
+    .flatten()
+    {
+        complain(
+            key_at,
+            "`shell` and `working-directory` belong to `run`, not to `uses`",
+            problems,
+        );
     }
     let repository = action.split('@').next().unwrap_or_default();
     if !repository.eq_ignore_ascii_case("actions/checkout") {
-        let message = format!("`uses: {action}` is not supported; only actions/checkout is, write the rest as `run`");
+        let message = format!(
+            "`uses: {action}` is not supported; only actions/checkout is, write the rest as `run`"
+        );
         complain(at, message, problems);
         return None;
     }
     if let Some((_, node)) = parts.with {
         for (key, value) in read::map(node, "`with`", problems).unwrap_or_default() {
             if !CHECKOUT_WITHOUT_EFFECT.contains(&key.text.as_str()) {
-                complain(key.at, format!("input `{}` of actions/checkout is not supported", key.text), problems);
+                complain(
+                    key.at,
+                    format!("input `{}` of actions/checkout is not supported", key.text),
+                    problems,
+                );
             } else if key.text != "token" {
                 read::text(value, &key.text, problems);
             }
@@ -112,7 +133,11 @@ fn work(parts: Parts<'_>, problems: &mut Problems) -> Option<Work> {
 fn id(node: &Node, problems: &mut Problems) -> Option<String> {
     let text = read::text(node, "id", problems)?;
     if !is_id(&text) {
-        complain(node.at, format!("`{}` is not the id of a step", text.escape_debug()), problems);
+        complain(
+            node.at,
+            format!("`{}` is not the id of a step", text.escape_debug()),
+            problems,
+        );
         return None;
     }
     Some(text)

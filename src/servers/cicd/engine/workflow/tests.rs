@@ -48,13 +48,23 @@ jobs:
 ";
     let workflow = parse("ci.yml", text).unwrap();
     assert_eq!(workflow.env["C"], "3.10", "scalars stay as written");
-    let [build, test] = workflow.jobs.as_slice() else { panic!("two jobs") };
+    let [build, test] = workflow.jobs.as_slice() else {
+        panic!("two jobs")
+    };
     assert_eq!(build.timeout, Some(Duration::from_secs(90)));
     assert_eq!(build.defaults.working_directory.as_deref(), Some("app"));
     assert_eq!(build.steps[0].work, Work::Checkout);
-    let Work::Run(script) = &build.steps[1].work else { panic!("a script") };
-    assert_eq!((script.text.as_str(), script.shell), ("make all", Some(Shell::Sh)));
-    assert_eq!((test.needs.as_slice(), test.condition), ([0].as_slice(), Condition::Always));
+    let Work::Run(script) = &build.steps[1].work else {
+        panic!("a script")
+    };
+    assert_eq!(
+        (script.text.as_str(), script.shell),
+        ("make all", Some(Shell::Sh))
+    );
+    assert_eq!(
+        (test.needs.as_slice(), test.condition),
+        ([0].as_slice(), Condition::Always)
+    );
     assert_eq!(test.steps[0].condition, Condition::Failure);
     assert_eq!(test.steps[0].title(), "Run echo one");
 }
@@ -62,19 +72,46 @@ jobs:
 #[test]
 fn every_unsupported_thing_is_located() {
     for (step, place) in [
-        ("uses: actions/setup-node@v4", "ci.yml:5:15: `uses: actions/setup-node@v4`"),
-        ("run: echo ${{ github.sha }}", "ci.yml:5:14: `${{ }}` expressions"),
-        ("{ run: x, if: github.ref == 'main' }", "ci.yml:5:23: `if: github.ref == 'main'`"),
+        (
+            "uses: actions/setup-node@v4",
+            "ci.yml:5:15: `uses: actions/setup-node@v4`",
+        ),
+        (
+            "run: echo ${{ github.sha }}",
+            "ci.yml:5:14: `${{ }}` expressions",
+        ),
+        (
+            "{ run: x, if: github.ref == 'main' }",
+            "ci.yml:5:23: `if: github.ref == 'main'`",
+        ),
         ("{ run: x, shell: pwsh }", "ci.yml:5:26: shell `pwsh`"),
-        ("{ run: x, colour: red }", "ci.yml:5:19: `colour` is not a key of a step"),
-        ("{ run: x, working-directory: ../.. }", "ci.yml:5:38: `working-directory`"),
-        ("{ run: x, timeout-minutes: -1 }", "ci.yml:5:36: `timeout-minutes`"),
-        ("{ name: nothing }", "ci.yml:5:9: a step needs `run` or `uses`"),
-        ("{ uses: actions/checkout@v4, with: { repository: other/one } }", "ci.yml:5:46: input `repository`"),
+        (
+            "{ run: x, colour: red }",
+            "ci.yml:5:19: `colour` is not a key of a step",
+        ),
+        (
+            "{ run: x, working-directory: ../.. }",
+            "ci.yml:5:38: `working-directory`",
+        ),
+        (
+            "{ run: x, timeout-minutes: -1 }",
+            "ci.yml:5:36: `timeout-minutes`",
+        ),
+        (
+            "{ name: nothing }",
+            "ci.yml:5:9: a step needs `run` or `uses`",
+        ),
+        (
+            "{ uses: actions/checkout@v4, with: { repository: other/one } }",
+            "ci.yml:5:46: input `repository`",
+        ),
         ("just text", "ci.yml:5:9: a step must be a mapping"),
     ] {
         let lines = refused(&one_step(step));
-        assert!(lines.iter().any(|line| line.starts_with(place)), "{step}: {lines:?}");
+        assert!(
+            lines.iter().any(|line| line.starts_with(place)),
+            "{step}: {lines:?}"
+        );
     }
     for (key, place) in [
         ("strategy: { matrix: { os: [a] } }", "ci.yml:6:5: matrix"),
@@ -87,7 +124,10 @@ fn every_unsupported_thing_is_located() {
         ("bogus: 1", "ci.yml:6:5: `bogus`"),
     ] {
         let lines = refused(&format!("{}    {key}\n", one_step("run: x")));
-        assert!(lines.iter().any(|line| line.starts_with(place)), "{key}: {lines:?}");
+        assert!(
+            lines.iter().any(|line| line.starts_with(place)),
+            "{key}: {lines:?}"
+        );
     }
     let windows = one_step("run: x").replace("ubuntu-latest", "windows-2022");
     assert!(refused(&windows)[0].starts_with("ci.yml:3:14: `runs-on: windows-2022`"));
@@ -104,14 +144,28 @@ fn all_problems_are_found_in_one_pass() {
 
 #[test]
 fn a_circle_of_needs_is_refused() {
-    let job = |id: &str, needs: &str| format!("  {id}: {{ runs-on: x, needs: [{needs}], steps: [{{ run: x }}] }}\n");
+    let job = |id: &str, needs: &str| {
+        format!("  {id}: {{ runs-on: x, needs: [{needs}], steps: [{{ run: x }}] }}\n")
+    };
     let text = format!("jobs:\n{}{}{}", job("a", "c"), job("b", "a"), job("c", "b"));
-    assert_eq!(refused(&text), ["ci.yml:2:3: `needs` goes in a circle: a, b, c"]);
+    assert_eq!(
+        refused(&text),
+        ["ci.yml:2:3: `needs` goes in a circle: a, b, c"]
+    );
 }
 
 #[test]
 fn broken_and_hostile_documents_are_refused_with_a_place() {
-    for text in ["", "a: [", "a: 1\na: 2", "a: 1\n---\nb: 2", "- x", "jobs: {}", "<<: {}", "? [a]\n: b"] {
+    for text in [
+        "",
+        "a: [",
+        "a: 1\na: 2",
+        "a: 1\n---\nb: 2",
+        "- x",
+        "jobs: {}",
+        "<<: {}",
+        "? [a]\n: b",
+    ] {
         let lines = refused(text);
         assert!(lines[0].starts_with("ci.yml:"), "{text:?}: {lines:?}");
     }
@@ -121,7 +175,10 @@ fn broken_and_hostile_documents_are_refused_with_a_place() {
     let mut bomb = String::from("env: &a0 [x, x, x, x, x, x, x, x, x, x]\n");
     for level in 1..10 {
         let alias = format!("*a{}", level - 1);
-        bomb += &format!("k{level}: &a{level} [{}]\n", [alias.as_str(); 10].join(", "));
+        bomb += &format!(
+            "k{level}: &a{level} [{}]\n",
+            [alias.as_str(); 10].join(", ")
+        );
     }
     assert!(refused(&bomb)[0].contains("too many nodes"));
 }

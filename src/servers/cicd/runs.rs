@@ -1,0 +1,398 @@
+//! The runs of this process: queueing, running, cancelling, and ending what a dead process left.
+
+use std::{
+    collections::HashMap,
+    path::PathBuf,
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
+};
+
+use tokio::sync::{Semaphore, watch};
+use tokio_util::sync::CancellationToken;
+
+use super::{
+    config::Config,
+    engine::{
+        process::{self, Supervisor},
+        run::{self, Broken, Journal, Site, StepReport, Stops},
+        workflow::{Vars, Workflow},
+    },
+    model::Status,
+    store::{NewRun, Store},
+};
+use crate::{
+    base::{
+        clock::{Clock, Millis},
+        ids::{ProjectId, new_id},
+    },
+    db::DbError,
+    tool::{Host, Tasks, ToolError},
+};
+
+/// Variable by which the processes of a whole run are found after a crash.
+const RUN_MARK: &str = "SYNDARIX_RUN";
+/// How often leases are renewed.
+const BEAT: Duration = Duration::from_secs(2);
+/// A lease older than this belongs to a dead process, in milliseconds.
+const LEASE: Millis = 60_000;
+
+/// The runs of this process. Cheap to clone.
+#[derive(Clone)]
+pub struct Runs(Arc<Inner>);
+
+struct Inner {
+    config: Config,
+    store: Store,
+    data: PathBuf,
+    clock: Clock,
+    tasks: Tasks,
+    owner: String,
+    slots: Semaphore,
+    live: Mutex<HashMap<String, Live>>,
+    supervisor: Supervisor,
+}
+
+#[derive(Clone)]
+struct Live {
+    stops: Stops,
+    progress: watch::Receiver<Progress>,
+}
+
+/// How far a run is.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Progress {
+    pub ended: bool,
+    /// Steps that ended, and all of them.
+    pub done: usize,
+    pub total: usize,
+    /// What is being done.
+    pub what: String,
+}
+
+impl Runs {
+    /// Ends what a dead process left and starts to renew leases.
+    pub async fn open(
+        config: Config,
+        host: &Host,
+        supervisor: Supervisor,
+    ) -> Result<Self, ToolError> {
+        let runs = Self(Arc::new(Inner {
+            slots: Semaphore::new(config.max_parallel_runs.max(1)),
+            config,
+            store: Store::new(host.db.clone()),
+            data: tokio::fs::canonicalize(&host.data).await?,
+            clock: host.clock.clone(),
+            tasks: host.tasks.clone(),
+            owner: new_id("own"),
+            live: Mutex::default(),
+            supervisor,
+        }));
+        // The embedded database has one process, so every other owner is dead.
+        let dead = if runs.0.store.is_alone() {
+            Millis::MAX
+        } else {
+            runs.0.clock.now() - LEASE
+        };
+        runs.sweep(dead).await?;
+        let beating = runs.clone();
+        host.tasks.spawn(
+            "cicd leases",
+            |stop| async move { beating.beat(stop).await },
+        );
+        Ok(runs)
+    }
+
+    /// The rows.
+    pub fn store(&self) -> &Store {
+        &self.0.store
+    }
+
+    /// Directory of a run; the id must be one of ours.
+    pub fn directory(&self, project: &ProjectId, run: &str) -> PathBuf {
+        self.0
+            .data
+            .join("projects")
+            .join(project.as_str())
+            .join("runs")
+            .join(run)
+    }
+
+    /// Whether no further run may be queued.
+    pub fn is_full(&self) -> bool {
+        self.live().len() >= self.0.config.max_parallel_runs.max(1) + self.0.config.max_queued_runs
+    }
+
+    /// Queues a run whose tree stands ready, and starts it when its turn comes. False when its key is taken. Once it
+    /// is queued it will end with a final status, whatever becomes of the caller.
+    pub async fn queue(
+        &self,
+        mut run: NewRun,
+        workflow: Workflow,
+        vars: Vars,
+    ) -> Result<bool, ToolError> {
+        let runs = self.clone();
+        run.owner.clone_from(&self.0.owner);
+        let queued = tokio::spawn(async move {
+            let Some(number) = runs
+                .0
+                .store
+                .queue(run.clone(), &workflow, runs.0.clock.now())
+                .await?
+            else {
+                return Ok::<_, DbError>(false);
+            };
+            let mut vars = runs.vars(&run, number, &workflow, vars);
+            vars.extend(runs.0.config.env.clone());
+            runs.start(run, workflow, vars);
+            Ok(true)
+        });
+        Ok(queued.await.map_err(ToolError::internal)??)
+    }
+
+    /// Progress of a run of this process that has not ended.
+    pub fn progress(&self, run: &str) -> Option<watch::Receiver<Progress>> {
+        self.live().get(run).map(|live| live.progress.clone())
+    }
+
+    /// Asks a run to end. Where another process owns it, that one learns of it with its next beat.
+    pub async fn cancel(&self, project: &ProjectId, run: &str) -> Result<bool, ToolError> {
+        let asked = self.0.store.request_cancel(project, run).await?;
+        if asked && let Some(live) = self.live().get(run) {
+            live.stops.cancel.cancel();
+        }
+        Ok(asked)
+    }
+
+    fn start(&self, run: NewRun, workflow: Workflow, vars: Vars) {
+        let total = workflow.jobs.iter().map(|job| job.steps.len()).sum();
+        let (sender, progress) = watch::channel(Progress {
+            total,
+            what: "queued".to_owned(),
+            ..Progress::default()
+        });
+        let stops = Stops::default();
+        self.live().insert(
+            run.id.clone(),
+            Live {
+                stops: stops.clone(),
+                progress,
+            },
+        );
+        let runs = self.clone();
+        self.0.tasks.spawn("cicd run", |stop| async move {
+            let journal = Arc::new(Rows {
+                runs: runs.clone(),
+                run: run.id.clone(),
+                progress: sender,
+            });
+            let directory = runs.directory(&run.scope.project, &run.id);
+            let site = Site {
+                supervisor: runs.0.supervisor.clone(),
+                directory: directory.clone(),
+                run_id: run.id.clone(),
+                vars,
+                limits: runs.0.config.limits(),
+            };
+            if let Err(error) = runs.drive(site, workflow, &journal, &stops, stop).await {
+                tracing::error!(run = run.id, error = &*error, "a run cannot be recorded");
+            }
+            let _ = tokio::task::spawn_blocking(move || {
+                for scratch in ["work", "jobs"] {
+                    let _ = std::fs::remove_dir_all(directory.join(scratch));
+                }
+            })
+            .await;
+            runs.live().remove(&run.id);
+            journal
+                .progress
+                .send_modify(|progress| progress.ended = true);
+        });
+    }
+
+    async fn drive(
+        &self,
+        site: Site,
+        workflow: Workflow,
+        journal: &Arc<Rows>,
+        stops: &Stops,
+        stop: CancellationToken,
+    ) -> Result<(), Broken> {
+        let id = site.run_id.clone();
+        let end = |status, message| {
+            self.0
+                .store
+                .end_run(&id, status, message, self.0.clock.now())
+        };
+        let _slot = tokio::select! {
+            slot = self.0.slots.acquire() => slot?,
+            () = stops.cancel.cancelled() => {
+                end(Status::Cancelled, Some("cancelled before it started")).await?;
+                return Ok(());
+            }
+            () = stop.cancelled() => {
+                end(Status::Interrupted, Some("the server stopped before it started")).await?;
+                return Ok(());
+            }
+        };
+        self.0.store.start_run(&id, self.0.clock.now()).await?;
+        let running = run::run(
+            Arc::new(site),
+            Arc::new(workflow),
+            Arc::clone(journal),
+            stops.clone(),
+        );
+        // A task of its own, so that a panic ends this run and is recorded like any other end.
+        let mut running = tokio::spawn(running);
+        let ended = tokio::select! {
+            ended = &mut running => ended,
+            () = stop.cancelled() => {
+                stops.abort.cancel();
+                stops.cancel.cancel();
+                running.await
+            }
+        };
+        match ended {
+            Ok(Ok(status)) => end(status, None).await?,
+            Ok(Err(error)) => {
+                end(Status::Interrupted, Some("it could not be recorded")).await?;
+                return Err(error);
+            }
+            Err(panic) => {
+                end(Status::Interrupted, Some("internal error")).await?;
+                return Err(panic.into());
+            }
+        }
+        Ok(())
+    }
+
+    async fn beat(&self, stop: CancellationToken) {
+        while tokio::time::timeout(BEAT, stop.cancelled()).await.is_err() {
+            if self.live().is_empty() && self.0.store.is_alone() {
+                continue;
+            }
+            match self.0.store.renew(&self.0.owner, self.0.clock.now()).await {
+                Ok(cancelled) => {
+                    let live = self.live();
+                    cancelled
+                        .iter()
+                        .filter_map(|id| live.get(id))
+                        .for_each(|live| live.stops.cancel.cancel());
+                }
+                Err(error) => tracing::warn!(%error, "leases of runs were not renewed"),
+            }
+            if !self.0.store.is_alone()
+                && let Err(error) = self.sweep(self.0.clock.now() - LEASE).await
+            {
+                tracing::warn!(%error, "runs of dead processes were not ended");
+            }
+        }
+    }
+
+    /// Ends the runs of dead processes, and any process of theirs that lives on here.
+    async fn sweep(&self, lease_before: Millis) -> Result<(), DbError> {
+        let dead = self
+            .0
+            .store
+            .interrupt(&self.0.owner, lease_before, self.0.clock.now())
+            .await?;
+        if !dead.is_empty() {
+            tracing::info!(runs = dead.len(), "runs of a dead process were ended");
+            tokio::task::spawn_blocking(move || {
+                dead.iter()
+                    .for_each(|run| process::kill_marked(RUN_MARK, run))
+            });
+        }
+        Ok(())
+    }
+
+    fn live(&self) -> std::sync::MutexGuard<'_, HashMap<String, Live>> {
+        self.0.live.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// What every step of a run finds in its environment, besides what its job adds.
+    fn vars(&self, run: &NewRun, number: i64, workflow: &Workflow, inputs: Vars) -> Vars {
+        let path = self
+            .0
+            .config
+            .path
+            .clone()
+            .or_else(|| std::env::var("PATH").ok());
+        let repository = run
+            .repo
+            .as_deref()
+            .unwrap_or(crate::project::workspace::DEFAULT_REPO);
+        let mut vars: Vars = [
+            ("CI", "true".to_owned()),
+            ("LANG", "C.UTF-8".to_owned()),
+            (
+                "PATH",
+                path.unwrap_or_else(|| "/usr/local/bin:/usr/bin:/bin".to_owned()),
+            ),
+            ("GITHUB_ACTIONS", "true".to_owned()),
+            ("GITHUB_ACTOR", run.scope.agent.to_string()),
+            ("GITHUB_EVENT_NAME", "workflow_dispatch".to_owned()),
+            (
+                "GITHUB_REPOSITORY",
+                format!("{}/{repository}", run.scope.project),
+            ),
+            ("GITHUB_REPOSITORY_OWNER", run.scope.project.to_string()),
+            ("GITHUB_RUN_ATTEMPT", "1".to_owned()),
+            ("GITHUB_RUN_ID", run.id.clone()),
+            ("GITHUB_RUN_NUMBER", number.to_string()),
+            ("GITHUB_SHA", run.commit.clone().unwrap_or_default()),
+            (
+                "GITHUB_WORKFLOW",
+                workflow
+                    .name
+                    .clone()
+                    .unwrap_or_else(|| run.workflow.clone()),
+            ),
+            ("RUNNER_ARCH", std::env::consts::ARCH.to_owned()),
+            ("RUNNER_OS", "Linux".to_owned()),
+            (RUN_MARK, run.id.clone()),
+        ]
+        .map(|(name, value)| (name.to_owned(), value))
+        .into();
+        if let Some(revision) = &run.revision {
+            vars.insert("GITHUB_REF_NAME".to_owned(), revision.clone());
+        }
+        vars.extend(inputs);
+        vars
+    }
+}
+
+/// The journal of a run: its rows, and whoever watches.
+struct Rows {
+    runs: Runs,
+    run: String,
+    progress: watch::Sender<Progress>,
+}
+
+impl Journal for Rows {
+    async fn job(&self, job: usize, status: Status, message: Option<String>) -> Result<(), Broken> {
+        let inner = &self.runs.0;
+        Ok(inner
+            .store
+            .move_job(&self.run, job, status, message, inner.clock.now())
+            .await?)
+    }
+
+    async fn step(
+        &self,
+        job: usize,
+        step: usize,
+        status: Status,
+        report: StepReport,
+    ) -> Result<(), Broken> {
+        let inner = &self.runs.0;
+        inner
+            .store
+            .move_step(&self.run, (job, step), status, report, inner.clock.now())
+            .await?;
+        self.progress.send_modify(|progress| {
+            progress.done += usize::from(status.is_terminal());
+            progress.what = format!("job {}, step {}: {}", job + 1, step + 1, status.as_str());
+        });
+        Ok(())
+    }
+}

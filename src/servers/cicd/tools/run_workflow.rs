@@ -1,0 +1,392 @@
+//! `run_workflow`: start a workflow on a commit.
+
+use std::{collections::BTreeMap, path::PathBuf};
+
+use serde_json::json;
+use sha2::{Digest, Sha256};
+use tokio::time::{Instant, timeout_at};
+
+use crate::{
+    base::ids::new_id,
+    servers::cicd::{
+        Cicd,
+        engine::workflow::{self, Refused, Vars, Workflow},
+        failure::{self, Failure},
+        model::Run,
+        store::NewRun,
+        tree,
+    },
+    tool::prelude::*,
+};
+
+/// Marker: mounted once in `mod.rs`.
+#[derive(Debug)]
+pub struct RunWorkflow;
+
+/// What the caller sends.
+#[derive(Debug, Default, Serialize, Deserialize, JsonSchema, Validate)]
+#[serde(deny_unknown_fields)]
+#[garde(allow_unvalidated)]
+pub struct Args {
+    /// Workflow file of the commit: a path such as `.github/workflows/ci.yml`, or its file name, looked for in
+    /// `.syndarix/workflows` first. Give this or `inline`.
+    #[garde(inner(length(chars, min = 1, max = 200)))]
+    pub workflow: Option<String>,
+    /// The workflow itself as YAML, run on the commit's tree. Give this or `workflow`.
+    #[garde(inner(length(bytes, min = 1, max = 524_288)))]
+    pub inline: Option<String>,
+    /// Repository to check out; the project's default one if left out.
+    pub repo: Option<RepoName>,
+    /// Branch, tag or commit to check out; the default branch if left out.
+    #[serde(rename = "ref")]
+    #[garde(inner(length(chars, min = 1, max = 250)))]
+    pub revision: Option<String>,
+    /// Inputs: steps find each as the environment variable `INPUT_<NAME>`, upper case, other characters as `_`.
+    #[serde(default)]
+    #[garde(length(max = 50))]
+    pub inputs: BTreeMap<String, String>,
+    /// Repeat a call with the same key and it is answered with the same run, not run again.
+    #[garde(inner(length(chars, min = 1, max = 100)))]
+    pub idempotency_key: Option<String>,
+    /// Wait this many milliseconds for the run to end before answering, at most 45000; with 0 the answer comes at once.
+    #[serde(default)]
+    #[garde(range(max = 45_000))]
+    pub wait_ms: u64,
+}
+
+/// What the caller gets.
+#[derive(Debug, Serialize, JsonSchema)]
+pub struct Output {
+    /// The run; `status` says whether it has ended.
+    pub run: Run,
+    /// The first step that failed, if one did before the answer.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub failure: Option<Failure>,
+    /// Whether the run was started by an earlier call with the same idempotency key.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub replayed: bool,
+}
+
+impl Tool for RunWorkflow {
+    type Server = Cicd;
+    type Args = Args;
+    type Output = Output;
+
+    const NAME: &'static str = "run_workflow";
+    const ABOUT: &'static str = "Run a GitHub-Actions-syntax workflow on a commit of the project: a file of that commit, or \
+        inline YAML. Jobs run as processes on this machine; `uses` other than actions/checkout, `${{ }}`, matrix, \
+        containers and services are refused with their line before anything starts. Returns the run with its id: at \
+        once, or after up to wait_ms with the first failure. Follow it with get_workflow_run, read output with \
+        get_job_logs.";
+    const ACCESS: Access = Access::Write;
+    const DEADLINE: Duration = Duration::from_secs(120);
+
+    async fn run(server: &Cicd, ctx: &Ctx, args: Args) -> Result<Output, ToolError> {
+        let hash = request_hash(&args);
+        if let Some(run) = earlier(server, ctx, &args, &hash).await? {
+            return answer(server, ctx, &run, args.wait_ms, true).await;
+        }
+        if server.runs.is_full() {
+            let full = ToolError::unavailable("too many runs are waiting");
+            return Err(full
+                .hint("try again later")
+                .retry_after(Duration::from_secs(30)));
+        }
+        let inline = match (&args.workflow, &args.inline) {
+            (Some(_), None) => None,
+            (None, Some(text)) => Some(read("inline", text, "/inline")?),
+            _ => {
+                return Err(ToolError::invalid(
+                    "/workflow",
+                    "give either `workflow` or `inline`",
+                ));
+            }
+        };
+        let run_id = new_id("run");
+        let scratch = Scratch(Some(server.runs.directory(ctx.project(), &run_id)));
+        let work = server.runs.directory(ctx.project(), &run_id).join("work");
+        let repo = args.repo.as_ref().map(RepoName::as_str);
+        let commit = tree::export(ctx, repo, args.revision.as_deref(), &run_id, &work).await?;
+        let (file, workflow) = match (inline, args.workflow.clone()) {
+            (None, Some(name)) => {
+                let (file, text) = ctx.blocking(move |_| tree::find(&work, &name)).await?;
+                let workflow = read(&file, &text, "/workflow")?;
+                (file, workflow)
+            }
+            (workflow, _) => (
+                "inline".to_owned(),
+                workflow.ok_or_else(|| ToolError::internal("no workflow"))?,
+            ),
+        };
+        let run = NewRun {
+            id: run_id.clone(),
+            scope: ctx.scope().clone(),
+            workflow: file,
+            repo: repo.map(str::to_owned),
+            revision: args.revision.clone(),
+            commit,
+            idempotency_key: args.idempotency_key.clone(),
+            request_hash: hash.clone(),
+            owner: String::new(),
+        };
+        if server
+            .runs
+            .queue(run, workflow, input_vars(&args.inputs)?)
+            .await?
+        {
+            scratch.keep();
+            return answer(server, ctx, &run_id, args.wait_ms, false).await;
+        }
+        // Another call with the same key was faster.
+        match earlier(server, ctx, &args, &hash).await? {
+            Some(run) => answer(server, ctx, &run, args.wait_ms, true).await,
+            None => {
+                Err(ToolError::conflict("the idempotency key is in use").hint("repeat the call"))
+            }
+        }
+    }
+}
+
+/// The run that the caller's idempotency key stands for.
+async fn earlier(
+    server: &Cicd,
+    ctx: &Ctx,
+    args: &Args,
+    hash: &str,
+) -> Result<Option<String>, ToolError> {
+    let Some(key) = &args.idempotency_key else {
+        return Ok(None);
+    };
+    match server.runs.store().by_key(ctx.scope(), key).await? {
+        Some((_, other)) if other != hash => {
+            let used = ToolError::conflict("this idempotency key was used for another request");
+            Err(used.hint("use a new key, or repeat the request unchanged"))
+        }
+        found => Ok(found.map(|(run, _)| run)),
+    }
+}
+
+async fn answer(
+    server: &Cicd,
+    ctx: &Ctx,
+    id: &str,
+    wait_ms: u64,
+    replayed: bool,
+) -> Result<Output, ToolError> {
+    wait(server, ctx, id, Duration::from_millis(wait_ms)).await;
+    let run = server.runs.store().run(ctx.project(), id).await?;
+    let run = run.ok_or_else(|| ToolError::not_found("run", id))?;
+    let mut failure = None;
+    if wait_ms > 0 {
+        let jobs = server.runs.store().jobs(id).await?;
+        failure = failure::first(ctx, &server.runs.directory(ctx.project(), id), &jobs).await?;
+    }
+    Ok(Output {
+        run,
+        failure,
+        replayed,
+    })
+}
+
+/// Waits for the end of a run of this process, telling the caller how far it is.
+async fn wait(server: &Cicd, ctx: &Ctx, id: &str, patience: Duration) {
+    let Some(mut progress) = server.runs.progress(id) else {
+        return;
+    };
+    let until = Instant::now() + patience;
+    loop {
+        let now = progress.borrow_and_update().clone();
+        if now.ended || Instant::now() >= until {
+            return;
+        }
+        ctx.progress(now.done as f64, Some(now.total as f64), now.what);
+        if !matches!(timeout_at(until, progress.changed()).await, Ok(Ok(()))) {
+            return;
+        }
+    }
+}
+
+fn read(file: &str, text: &str, pointer: &str) -> Result<Workflow, ToolError> {
+    workflow::parse(file, text).map_err(|refused| unsupported(&refused, pointer))
+}
+
+/// Every problem with its place, in the message as far as it is short and in full as data.
+fn unsupported(refused: &Refused, pointer: &str) -> ToolError {
+    let shown: Vec<String> = refused.lines().take(10).collect();
+    let more = match refused.problems.len().saturating_sub(shown.len()) {
+        0 => String::new(),
+        more => format!("\n… and {more} more"),
+    };
+    let problems: Vec<_> = refused
+        .problems
+        .iter()
+        .map(|problem| {
+            json!({"file": refused.file, "line": problem.at.line, "column": problem.at.column, "message": problem.message})
+        })
+        .collect();
+    let message = format!(
+        "the workflow cannot be run here:\n{}{more}",
+        shown.join("\n")
+    );
+    ToolError::invalid(pointer, message).details(json!({ "problems": problems }))
+}
+
+fn input_vars(inputs: &BTreeMap<String, String>) -> Result<Vars, ToolError> {
+    let mut vars = Vars::new();
+    for (name, value) in inputs {
+        let upper: String = name
+            .chars()
+            .map(|c| {
+                if c.is_ascii_alphanumeric() {
+                    c.to_ascii_uppercase()
+                } else {
+                    '_'
+                }
+            })
+            .collect();
+        let fits =
+            !name.is_empty() && name.len() <= 100 && value.len() <= 65_536 && !value.contains('\0');
+        if !fits {
+            return Err(ToolError::invalid(
+                "/inputs",
+                "a name has 1 to 100 bytes; a value at most 65536, without NUL",
+            ));
+        }
+        if vars
+            .insert(format!("INPUT_{upper}"), value.clone())
+            .is_some()
+        {
+            return Err(ToolError::invalid(
+                "/inputs",
+                format!("two inputs become the variable INPUT_{upper}"),
+            ));
+        }
+    }
+    Ok(vars)
+}
+
+/// Everything but how long the caller waits.
+fn request_hash(args: &Args) -> String {
+    let mut request = serde_json::to_value(args).unwrap_or_default();
+    if let Some(request) = request.as_object_mut() {
+        request.remove("wait_ms");
+    }
+    format!("{:x}", Sha256::digest(request.to_string()))
+}
+
+/// The directory of a run that may not come to be: removed unless kept.
+struct Scratch(Option<PathBuf>);
+
+impl Scratch {
+    fn keep(mut self) {
+        self.0 = None;
+    }
+}
+
+impl Drop for Scratch {
+    fn drop(&mut self) {
+        if let Some(directory) = self.0.take() {
+            tokio::task::spawn_blocking(move || std::fs::remove_dir_all(directory));
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::servers::cicd::{model::Status, tests::team};
+
+    fn inline(steps: &str) -> Args {
+        let text = format!("jobs:\n  a:\n    runs-on: x\n    steps:\n{steps}");
+        Args {
+            inline: Some(text),
+            wait_ms: 20_000,
+            ..Args::default()
+        }
+    }
+
+    #[tokio::test]
+    async fn what_cannot_be_run_is_refused_with_its_place_and_leaves_nothing() {
+        let team = team().await;
+        let error = team
+            .call::<RunWorkflow>(inline("      - uses: a/b@v1\n"))
+            .await
+            .unwrap_err();
+        assert_eq!(error.code, Code::InvalidArgument);
+        assert!(
+            error
+                .message
+                .contains("inline:5:15: `uses: a/b@v1` is not supported"),
+            "{}",
+            error.message
+        );
+        assert_eq!(error.details.unwrap()["problems"][0]["line"], 5);
+        let both = Args {
+            workflow: Some("ci".into()),
+            ..inline("")
+        };
+        assert_eq!(
+            team.call::<RunWorkflow>(both).await.unwrap_err().code,
+            Code::InvalidArgument
+        );
+        let missing = Args {
+            workflow: Some("ci".into()),
+            ..Args::default()
+        };
+        assert_eq!(
+            team.call::<RunWorkflow>(missing).await.unwrap_err().code,
+            Code::NotFound
+        );
+    }
+
+    #[tokio::test]
+    async fn without_a_supervisor_the_run_still_ends() {
+        let team = team().await;
+        let done = team
+            .call::<RunWorkflow>(inline("      - run: echo hi\n"))
+            .await
+            .unwrap();
+        assert_eq!(done.run.status, Status::Failure);
+        let failure = done.failure.unwrap();
+        assert_eq!((failure.job.as_str(), failure.step), ("a", Some(1)));
+    }
+
+    #[tokio::test]
+    async fn the_same_key_answers_with_the_same_run() {
+        let team = team().await;
+        let keyed = |steps| Args {
+            idempotency_key: Some("k".into()),
+            ..inline(steps)
+        };
+        let once = team
+            .call::<RunWorkflow>(keyed("      - uses: actions/checkout@v4\n"))
+            .await
+            .unwrap();
+        assert_eq!((once.run.status, once.replayed), (Status::Success, false));
+        let again = team
+            .call::<RunWorkflow>(keyed("      - uses: actions/checkout@v4\n"))
+            .await
+            .unwrap();
+        assert_eq!((again.run.run_id, again.replayed), (once.run.run_id, true));
+        let other = team
+            .call::<RunWorkflow>(keyed("      - run: x\n"))
+            .await
+            .unwrap_err();
+        assert_eq!(other.code, Code::Conflict);
+    }
+
+    #[test]
+    fn inputs_become_variables() {
+        let inputs = |pairs: &[(&str, &str)]| {
+            pairs
+                .iter()
+                .map(|(k, v)| ((*k).to_owned(), (*v).to_owned()))
+                .collect()
+        };
+        assert_eq!(
+            input_vars(&inputs(&[("log-level", "x")])).unwrap()["INPUT_LOG_LEVEL"],
+            "x"
+        );
+        assert!(input_vars(&inputs(&[("a-b", "1"), ("a_b", "2")])).is_err());
+    }
+}
