@@ -25,10 +25,7 @@ use crate::{
     edge::{self, Endpoints, Hub, Listener},
     observe,
     project::{Projects, Scope, workspace::Workspaces},
-    servers::{
-        cicd::Cicd, code_analysis::CodeAnalysis, file_system::FileSystem, git::Git, issues::Issues,
-        knowledge_base::KnowledgeBase, llm_gateway::LlmGateway,
-    },
+    servers::{cicd::Cicd, file_system::FileSystem, issues::Issues, knowledge_base::KnowledgeBase},
     tool::{Builder, Host, Pool, Registry, Tasks},
 };
 
@@ -55,12 +52,30 @@ impl Store {
     pub async fn open(settings: &Settings) -> anyhow::Result<Self> {
         let data = prepare(&settings.storage.data)?;
         let clock = Clock::System;
-        let db = Db::open(&settings.database, &data).await.context("cannot open the database")?;
-        let key_file = settings.auth.key_file.clone().unwrap_or_else(|| data.join("token.key"));
-        let key = key::load_or_create(&key_file).with_context(|| format!("cannot use the key file {}", key_file.display()))?;
-        let authority = Arc::new(Authority::new(db.clone(), clock.clone(), key, settings.limits.clone()));
+        let db = Db::open(&settings.database, &data)
+            .await
+            .context("cannot open the database")?;
+        let key_file = settings
+            .auth
+            .key_file
+            .clone()
+            .unwrap_or_else(|| data.join("token.key"));
+        let key = key::load_or_create(&key_file)
+            .with_context(|| format!("cannot use the key file {}", key_file.display()))?;
+        let authority = Arc::new(Authority::new(
+            db.clone(),
+            clock.clone(),
+            key,
+            settings.limits.clone(),
+        ));
         let projects = Projects::new(db.clone(), clock.clone());
-        Ok(Self { data, db, projects, authority, clock })
+        Ok(Self {
+            data,
+            db,
+            projects,
+            authority,
+            clock,
+        })
     }
 
     /// A project with an agent, where there is none yet.
@@ -68,9 +83,16 @@ impl Store {
         if !self.projects.list_projects(None, 1).await?.is_empty() {
             return Ok(());
         }
-        let scope = Scope { project: ProjectId::new(DEFAULT_NAME)?, agent: AgentId::new(DEFAULT_NAME)? };
-        self.projects.create_project(&scope.project, "Default project").await?;
-        self.projects.create_agent(&scope.agent, "Default agent").await?;
+        let scope = Scope {
+            project: ProjectId::new(DEFAULT_NAME)?,
+            agent: AgentId::new(DEFAULT_NAME)?,
+        };
+        self.projects
+            .create_project(&scope.project, "Default project")
+            .await?;
+        self.projects
+            .create_agent(&scope.agent, "Default agent")
+            .await?;
         self.projects.add_member(&scope).await?;
         Ok(())
     }
@@ -107,7 +129,11 @@ impl Store {
             scopes: vec!["mcp:admin".into(), "hub:admin".into()],
             expires_in_s: None,
         };
-        let (token, _) = self.authority.create(everything).await.map_err(|e| anyhow::anyhow!("{e}"))?;
+        let (token, _) = self
+            .authority
+            .create(everything)
+            .await
+            .map_err(|e| anyhow::anyhow!("{e}"))?;
         key::write_private(&file, format!("{}\n", token.reveal()).as_bytes())
             .with_context(|| format!("cannot write {}", file.display()))?;
         Ok(Some(token))
@@ -122,9 +148,15 @@ fn prepare(data: &Path) -> anyhow::Result<PathBuf> {
             data.display()
         )
     };
-    std::fs::DirBuilder::new().recursive(true).mode(0o700).create(data).map_err(problem)?;
+    std::fs::DirBuilder::new()
+        .recursive(true)
+        .mode(0o700)
+        .create(data)
+        .map_err(problem)?;
     let probe = data.join(format!(".probe-{}", std::process::id()));
-    File::create(&probe).and_then(|_| std::fs::remove_file(&probe)).map_err(problem)?;
+    File::create(&probe)
+        .and_then(|_| std::fs::remove_file(&probe))
+        .map_err(problem)?;
     data.canonicalize().map_err(problem)
 }
 
@@ -133,7 +165,11 @@ struct Lock(#[allow(dead_code, reason = "held for its lock")] File);
 
 impl Lock {
     fn take(data: &Path) -> anyhow::Result<Self> {
-        let file = File::options().write(true).create(true).truncate(false).open(data.join("hub.lock"))?;
+        let file = File::options()
+            .write(true)
+            .create(true)
+            .truncate(false)
+            .open(data.join("hub.lock"))?;
         rustix::fs::flock(&file, rustix::fs::FlockOperation::NonBlockingLockExclusive).map_err(|_| {
             anyhow::anyhow!(
                 "another hub is running with the data directory {}: stop it, or set storage.data in config.toml",
@@ -196,7 +232,13 @@ impl App {
             mcp: Arc::new(settings.mcp.clone()),
             metrics: observe::start_metrics()?,
         };
-        Ok(Self { settings, host, hub, first_token, _lock: lock })
+        Ok(Self {
+            settings,
+            host,
+            hub,
+            first_token,
+            _lock: lock,
+        })
     }
 
     /// The tools, to be called in-process.
@@ -225,7 +267,11 @@ impl App {
     }
 
     /// Serves until `stop` is cancelled, then drains. `ready` is told where, once every port is bound.
-    pub async fn serve(self, stop: CancellationToken, ready: impl FnOnce(&Self, &Bound)) -> anyhow::Result<()> {
+    pub async fn serve(
+        self,
+        stop: CancellationToken,
+        ready: impl FnOnce(&Self, &Bound),
+    ) -> anyhow::Result<()> {
         let main = edge::bind(&self.settings.http.listen).await?;
         let mut own: Vec<(ServerId, Listener)> = Vec::new();
         for server in self.hub.registry.servers() {
@@ -233,13 +279,20 @@ impl App {
                 own.push((server, edge::bind(&address).await?));
             }
         }
-        let bound = Bound { main: main.address, servers: own.iter().map(|(s, l)| (*s, l.address)).collect() };
+        let bound = Bound {
+            main: main.address,
+            servers: own.iter().map(|(s, l)| (*s, l.address)).collect(),
+        };
         // Sessions and streams outlive the listeners: calls that run when the hub stops may still answer on them.
         let streams = CancellationToken::new();
         let endpoints = Endpoints::new(&self.hub, &streams);
         let mut serving = vec![self.spawn(main, edge::main_router(&self.hub, &endpoints), &stop)];
         for (server, listener) in own {
-            serving.push(self.spawn(listener, edge::server_router(&self.hub, &endpoints, server), &stop));
+            serving.push(self.spawn(
+                listener,
+                edge::server_router(&self.hub, &endpoints, server),
+                &stop,
+            ));
         }
         ready(&self, &bound);
         stop.cancelled().await;
@@ -248,7 +301,12 @@ impl App {
         Ok(())
     }
 
-    fn spawn(&self, listener: Listener, router: axum::Router, stop: &CancellationToken) -> tokio::task::JoinHandle<()> {
+    fn spawn(
+        &self,
+        listener: Listener,
+        router: axum::Router,
+        stop: &CancellationToken,
+    ) -> tokio::task::JoinHandle<()> {
         tokio::spawn(listener.serve(router, Arc::clone(&self.hub.http), stop.clone()))
     }
 
@@ -260,7 +318,10 @@ impl App {
             }
         };
         if tokio::time::timeout(patience, idle).await.is_err() {
-            tracing::warn!(calls = self.hub.registry.running(), "calls were cut off at the end of the drain time");
+            tracing::warn!(
+                calls = self.hub.registry.running(),
+                "calls were cut off at the end of the drain time"
+            );
         }
         streams.cancel();
         for listener in serving {
@@ -284,12 +345,6 @@ async fn mount(settings: &Settings, host: &Host) -> anyhow::Result<Builder> {
     let own = settings.servers.clone();
     let on = |server| settings.servers.common(server).enabled;
     let mut builder = Registry::builder();
-    if on(ServerId::LlmGateway) {
-        builder = builder.mount(LlmGateway::open(own.llm_gateway, host).await?);
-    }
-    if on(ServerId::Git) {
-        builder = builder.mount(Git::open(own.git, host).await?);
-    }
     if on(ServerId::KnowledgeBase) {
         builder = builder.mount(KnowledgeBase::open(own.knowledge_base, host).await?);
     }
@@ -298,9 +353,6 @@ async fn mount(settings: &Settings, host: &Host) -> anyhow::Result<Builder> {
     }
     if on(ServerId::FileSystem) {
         builder = builder.mount(FileSystem::open(own.file_system, host).await?);
-    }
-    if on(ServerId::CodeAnalysis) {
-        builder = builder.mount(CodeAnalysis::open(own.code_analysis, host).await?);
     }
     if on(ServerId::Cicd) {
         builder = builder.mount(Cicd::open(own.cicd, host).await?);

@@ -100,8 +100,13 @@ pub async fn project(settings: &Settings, command: ProjectCommand) -> anyhow::Re
     let store = Store::open(settings).await?;
     match command {
         ProjectCommand::Create { id, name } => {
-            anyhow::ensure!(store.projects.create_project(&id, &name).await?, "project {id} exists");
-            out::line(&format!("Made project {id}. Next: syndarix project add-member {id} <agent>"))?;
+            anyhow::ensure!(
+                store.projects.create_project(&id, &name).await?,
+                "project {id} exists"
+            );
+            out::line(&format!(
+                "Made project {id}. Next: syndarix project add-member {id} <agent>"
+            ))?;
         }
         ProjectCommand::List => {
             let rows = store.projects.list_projects(None, ROWS).await?;
@@ -109,13 +114,25 @@ pub async fn project(settings: &Settings, command: ProjectCommand) -> anyhow::Re
         }
         ProjectCommand::AddMember { project, agent } => {
             let scope = Scope { project, agent };
-            anyhow::ensure!(store.projects.add_member(&scope).await?, "no such project or agent: create both first");
-            out::line(&format!("{} is a member of {}.", scope.agent, scope.project))?;
+            anyhow::ensure!(
+                store.projects.add_member(&scope).await?,
+                "no such project or agent: create both first"
+            );
+            out::line(&format!(
+                "{} is a member of {}.",
+                scope.agent, scope.project
+            ))?;
         }
         ProjectCommand::RemoveMember { project, agent } => {
             let scope = Scope { project, agent };
-            anyhow::ensure!(store.projects.remove_member(&scope).await?, "the agent is no member of the project");
-            out::line(&format!("{} is no member of {} any more.", scope.agent, scope.project))?;
+            anyhow::ensure!(
+                store.projects.remove_member(&scope).await?,
+                "the agent is no member of the project"
+            );
+            out::line(&format!(
+                "{} is no member of {} any more.",
+                scope.agent, scope.project
+            ))?;
         }
         ProjectCommand::Members { project } => {
             let rows = store.projects.list_members(&project, None, ROWS).await?;
@@ -130,10 +147,20 @@ pub async fn agent(settings: &Settings, command: AgentCommand) -> anyhow::Result
     let store = Store::open(settings).await?;
     match command {
         AgentCommand::Create { id, name, projects } => {
-            anyhow::ensure!(store.projects.create_agent(&id, &name).await?, "agent {id} exists");
+            anyhow::ensure!(
+                store.projects.create_agent(&id, &name).await?,
+                "agent {id} exists"
+            );
             for project in projects {
-                let scope = Scope { project, agent: id.clone() };
-                anyhow::ensure!(store.projects.add_member(&scope).await?, "no project {}", scope.project);
+                let scope = Scope {
+                    project,
+                    agent: id.clone(),
+                };
+                anyhow::ensure!(
+                    store.projects.add_member(&scope).await?,
+                    "no project {}",
+                    scope.project
+                );
             }
             out::line(&format!("Made agent {id}."))?;
         }
@@ -149,11 +176,30 @@ pub async fn agent(settings: &Settings, command: AgentCommand) -> anyhow::Result
 pub async fn token(settings: &Settings, command: TokenCommand) -> anyhow::Result<()> {
     let store = Store::open(settings).await?;
     match command {
-        TokenCommand::Create { name, projects, agents, scopes, expires_in_days } => {
+        TokenCommand::Create {
+            name,
+            projects,
+            agents,
+            scopes,
+            expires_in_days,
+        } => {
             let expires_in_s = expires_in_days.map(|days| u32::from(days) * 86_400);
-            let wanted = NewToken { name, projects, agents, scopes, expires_in_s };
-            let (token, info) = store.authority.create(wanted).await.map_err(|e| anyhow::anyhow!("{e}"))?;
-            out::error(&format!("Made token {} ({}). It is not shown again:", info.id, info.name));
+            let wanted = NewToken {
+                name,
+                projects,
+                agents,
+                scopes,
+                expires_in_s,
+            };
+            let (token, info) = store
+                .authority
+                .create(wanted)
+                .await
+                .map_err(|e| anyhow::anyhow!("{e}"))?;
+            out::error(&format!(
+                "Made token {} ({}). It is not shown again:",
+                info.id, info.name
+            ));
             out::line(token.reveal())?;
         }
         TokenCommand::List => {
@@ -164,7 +210,11 @@ pub async fn token(settings: &Settings, command: TokenCommand) -> anyhow::Result
                 .into_iter()
                 .map(|t| {
                     let time = |ms: Option<i64>| ms.map(rfc3339).unwrap_or_default();
-                    let state = if t.revoked_ms.is_some() { "revoked" } else { "live" };
+                    let state = if t.revoked_ms.is_some() {
+                        "revoked"
+                    } else {
+                        "live"
+                    };
                     vec![
                         t.id,
                         t.name,
@@ -177,11 +227,23 @@ pub async fn token(settings: &Settings, command: TokenCommand) -> anyhow::Result
                     ]
                 })
                 .collect();
-            let headings = ["ID", "NAME", "STATE", "PROJECTS", "AGENTS", "SCOPES", "EXPIRES", "LAST USED"];
+            let headings = [
+                "ID",
+                "NAME",
+                "STATE",
+                "PROJECTS",
+                "AGENTS",
+                "SCOPES",
+                "EXPIRES",
+                "LAST USED",
+            ];
             out::table(&headings, &rows)?;
         }
         TokenCommand::Revoke { id } => {
-            anyhow::ensure!(store.authority.revoke(&id).await?, "no live token {id}: syndarix token list shows them");
+            anyhow::ensure!(
+                store.authority.revoke(&id).await?,
+                "no live token {id}: syndarix token list shows them"
+            );
             out::line(&format!("Revoked {id}."))?;
         }
     }
@@ -190,6 +252,9 @@ pub async fn token(settings: &Settings, command: TokenCommand) -> anyhow::Result
 }
 
 fn named(rows: Vec<crate::project::Named>) -> anyhow::Result<()> {
-    let rows: Vec<Vec<String>> = rows.into_iter().map(|r| vec![r.id, r.name, rfc3339(r.created_ms)]).collect();
+    let rows: Vec<Vec<String>> = rows
+        .into_iter()
+        .map(|r| vec![r.id, r.name, rfc3339(r.created_ms)])
+        .collect();
     out::table(&["ID", "NAME", "SINCE"], &rows)
 }

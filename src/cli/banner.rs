@@ -18,25 +18,50 @@ pub fn text(app: &App, bound: &Bound) -> String {
 fn compose(out: &mut String, app: &App, bound: &Bound) -> std::fmt::Result {
     let main = bound.main;
     let token_file = app.data().join(ADMIN_TOKEN);
-    writeln!(out, "\nSyndarix {} is ready ({}).\n", env!("CARGO_PKG_VERSION"), rfc3339(app.registry().now()))?;
-    writeln!(out, "  REST            http://{main}/api/v1   (OpenAPI: /openapi.json)")?;
+    writeln!(
+        out,
+        "\nSyndarix {} is ready ({}).\n",
+        env!("CARGO_PKG_VERSION"),
+        rfc3339(app.registry().now())
+    )?;
+    writeln!(
+        out,
+        "  REST            http://{main}/api/v1   (OpenAPI: /openapi.json)"
+    )?;
     for server in app.registry().servers() {
         let tools = app.registry().tools(server).count();
         let base = match bound.servers.get(&server) {
             Some(own) => format!("http://{own}"),
             None => format!("http://{main}/{server}"),
         };
-        writeln!(out, "  {:14}  {base}/mcp   {base}/sse   {tools:2} tools", server.as_str())?;
+        writeln!(
+            out,
+            "  {:14}  {base}/mcp   {base}/sse   {tools:2} tools",
+            server.as_str()
+        )?;
     }
-    writeln!(out, "\n  Every server also answers under http://{main}/<server>/mcp and /sse.")?;
+    writeln!(
+        out,
+        "\n  Every server also answers under http://{main}/<server>/mcp and /sse."
+    )?;
     if let Some(token) = &app.first_token {
-        writeln!(out, "\n  Admin token, shown this once (kept in {}):", token_file.display())?;
+        writeln!(
+            out,
+            "\n  Admin token, shown this once (kept in {}):",
+            token_file.display()
+        )?;
         writeln!(out, "    {}", token.reveal())?;
     } else {
         writeln!(out, "\n  Admin token: in {}", token_file.display())?;
     }
     writeln!(out, "\n  Next:")?;
     writeln!(out, "    export SYX_TOKEN=$(cat {})", token_file.display())?;
-    writeln!(out, "    syndarix client-config claude     # or cursor, vscode, codex, gemini")?;
-    writeln!(out, "    syndarix call issues create_issue title='My first issue'")
+    writeln!(
+        out,
+        "    syndarix client-config claude     # or cursor, vscode, codex, gemini"
+    )?;
+    writeln!(
+        out,
+        "    syndarix call issues create_issue title='My first issue'"
+    )
 }

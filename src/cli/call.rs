@@ -29,14 +29,24 @@ pub async fn run(settings: Settings, wanted: CallArgs) -> anyhow::Result<()> {
     let (_, _, _, schema) = tools
         .iter()
         .find(|(server, tool, _, _)| *server == wanted.server && *tool == wanted.tool)
-        .with_context(|| format!("no tool {} on {}: syndarix tools list", wanted.tool, wanted.server))?;
+        .with_context(|| {
+            format!(
+                "no tool {} on {}: syndarix tools list",
+                wanted.tool, wanted.server
+            )
+        })?;
     let mut args = Map::new();
     args.insert(crate::tool::PROJECT_ID.into(), wanted.project.into());
     args.insert(crate::tool::AGENT_ID.into(), wanted.agent.into());
     for pair in &wanted.args {
-        let (key, text) = pair.split_once('=').with_context(|| format!("{pair:?} is not key=value"))?;
+        let (key, text) = pair
+            .split_once('=')
+            .with_context(|| format!("{pair:?} is not key=value"))?;
         if let Some(key) = key.strip_suffix(':') {
-            args.insert(key.to_owned(), serde_json::from_str(text).with_context(|| format!("{key} is not JSON"))?);
+            args.insert(
+                key.to_owned(),
+                serde_json::from_str(text).with_context(|| format!("{key} is not JSON"))?,
+            );
         } else {
             coerce::put(schema, &mut args, key, text).map_err(|e| anyhow::anyhow!("{e}"))?;
         }
@@ -45,7 +55,9 @@ pub async fn run(settings: Settings, wanted: CallArgs) -> anyhow::Result<()> {
     hub.close().await;
     let answer = answer?;
     out::line(&serde_json::to_string_pretty(&answer.body)?)?;
-    let said = ["detail", "message"].iter().find_map(|key| answer.body.get(key).and_then(Value::as_str));
+    let said = ["detail", "message"]
+        .iter()
+        .find_map(|key| answer.body.get(key).and_then(Value::as_str));
     anyhow::ensure!(answer.ok, "{}", said.unwrap_or("the call failed"));
     Ok(())
 }

@@ -45,7 +45,9 @@ pub fn run(settings: &Settings, args: &ClientConfigArgs) -> anyhow::Result<()> {
     for name in &args.servers {
         anyhow::ensure!(ServerId::parse(name).is_some(), "no server {name:?}");
     }
-    let wanted = |server: &ServerId| args.servers.is_empty() || args.servers.iter().any(|n| n == server.as_str());
+    let wanted = |server: &ServerId| {
+        args.servers.is_empty() || args.servers.iter().any(|n| n == server.as_str())
+    };
     let endpoints: Vec<(&str, String)> = ServerId::ALL
         .into_iter()
         .filter(|server| settings.servers.common(*server).enabled && wanted(server))
@@ -56,7 +58,11 @@ pub fn run(settings: &Settings, args: &ClientConfigArgs) -> anyhow::Result<()> {
 
 /// The endpoint's URL: under the public URL's prefix if there is one, else on the server's own port.
 fn url(settings: &Settings, server: ServerId, transport: Transport) -> String {
-    let path = if transport == Transport::Http { "mcp" } else { "sse" };
+    let path = if transport == Transport::Http {
+        "mcp"
+    } else {
+        "sse"
+    };
     if let Some(public) = &settings.http.public_url {
         return format!("{}/{server}/{path}", public.trim_end_matches('/'));
     }
@@ -66,10 +72,21 @@ fn url(settings: &Settings, server: ServerId, transport: Transport) -> String {
     }
 }
 
-fn text(client: Client, transport: Transport, endpoints: &[(&str, String)]) -> anyhow::Result<String> {
-    let kind = if transport == Transport::Http { "http" } else { "sse" };
+fn text(
+    client: Client,
+    transport: Transport,
+    endpoints: &[(&str, String)],
+) -> anyhow::Result<String> {
+    let kind = if transport == Transport::Http {
+        "http"
+    } else {
+        "sse"
+    };
     let object = |entry: &dyn Fn(&str) -> Value| -> Map<String, Value> {
-        endpoints.iter().map(|(name, url)| ((*name).to_owned(), entry(url))).collect()
+        endpoints
+            .iter()
+            .map(|(name, url)| ((*name).to_owned(), entry(url)))
+            .collect()
     };
     let bearer = |variable: &str| json!({"Authorization": format!("Bearer {variable}")});
     Ok(match client {

@@ -17,7 +17,10 @@ pub enum Reach {
     /// It runs elsewhere.
     Running { base: String, token: String },
     /// It was opened here.
-    Here { app: Box<App>, principal: Arc<Principal> },
+    Here {
+        app: Box<App>,
+        principal: Arc<Principal>,
+    },
 }
 
 /// What a hub answered.
@@ -32,21 +35,41 @@ impl Reach {
     /// The running hub if its main port answers, else one opened in this process.
     pub async fn open(settings: Settings) -> anyhow::Result<Self> {
         let token_file = settings.storage.data.join(ADMIN_TOKEN);
-        let from_file = || std::fs::read_to_string(&token_file).map(|t| t.trim().to_owned()).ok();
+        let from_file = || {
+            std::fs::read_to_string(&token_file)
+                .map(|t| t.trim().to_owned())
+                .ok()
+        };
         let token = std::env::var("SYX_TOKEN").ok().filter(|t| !t.is_empty());
         let address: SocketAddr = settings.http.listen.parse()?;
         let patience = Duration::from_secs(2);
-        let connected = tokio::time::timeout(patience, tokio::net::TcpStream::connect(address)).await;
+        let connected =
+            tokio::time::timeout(patience, tokio::net::TcpStream::connect(address)).await;
         if matches!(connected, Ok(Ok(_))) {
             let token = token.or_else(from_file).with_context(|| {
-                format!("set SYX_TOKEN to a service token ({} cannot be read)", token_file.display())
+                format!(
+                    "set SYX_TOKEN to a service token ({} cannot be read)",
+                    token_file.display()
+                )
             })?;
-            return Ok(Self::Running { base: format!("http://{address}"), token });
+            return Ok(Self::Running {
+                base: format!("http://{address}"),
+                token,
+            });
         }
         let app = App::open(settings).await?;
-        let token = token.or_else(from_file).context("set SYX_TOKEN to a service token")?;
-        let principal = app.authority().authenticate(&token).await.map_err(|e| anyhow::anyhow!("{e}"))?;
-        Ok(Self::Here { app: Box::new(app), principal })
+        let token = token
+            .or_else(from_file)
+            .context("set SYX_TOKEN to a service token")?;
+        let principal = app
+            .authority()
+            .authenticate(&token)
+            .await
+            .map_err(|e| anyhow::anyhow!("{e}"))?;
+        Ok(Self::Here {
+            app: Box::new(app),
+            principal,
+        })
     }
 
     /// The tools of every enabled server: server, name, description, input schema.
@@ -58,7 +81,12 @@ impl Reach {
                     for tool in app.registry().visible(server, principal) {
                         let spec = tool.spec();
                         let schema = Value::Object((*spec.input).clone());
-                        out.push((server.to_string(), spec.name.to_owned(), spec.about.to_owned(), schema));
+                        out.push((
+                            server.to_string(),
+                            spec.name.to_owned(),
+                            spec.about.to_owned(),
+                            schema,
+                        ));
                     }
                 }
             }
@@ -67,7 +95,12 @@ impl Reach {
                 for server in items(&servers).filter_map(|s| s.get("id")?.as_str()) {
                     let tools = self.get(&format!("/api/v1/servers/{server}/tools")).await?;
                     for tool in items(&tools) {
-                        let text = |key: &str| tool.get(key).and_then(Value::as_str).unwrap_or_default().to_owned();
+                        let text = |key: &str| {
+                            tool.get(key)
+                                .and_then(Value::as_str)
+                                .unwrap_or_default()
+                                .to_owned()
+                        };
                         let schema = tool.get("input_schema").cloned().unwrap_or_default();
                         out.push((server.to_owned(), text("name"), text("description"), schema));
                     }
@@ -78,20 +111,41 @@ impl Reach {
     }
 
     /// Calls a tool.
-    pub async fn call(&self, server: &str, tool: &str, args: Map<String, Value>) -> anyhow::Result<Answer> {
+    pub async fn call(
+        &self,
+        server: &str,
+        tool: &str,
+        args: Map<String, Value>,
+    ) -> anyhow::Result<Answer> {
         match self {
             Self::Here { app, principal } => {
-                let tool = app.registry().find_any(tool).context("no such tool: syndarix tools list")?;
+                let tool = app
+                    .registry()
+                    .find_any(tool)
+                    .context("no such tool: syndarix tools list")?;
                 let caller = Caller::embedded(Arc::clone(principal));
-                Ok(match app.registry().call_json(tool.as_ref(), caller, args).await {
-                    Ok(body) => Answer { ok: true, body },
-                    Err(error) => Answer { ok: false, body: error.problem().into() },
-                })
+                Ok(
+                    match app.registry().call_json(tool.as_ref(), caller, args).await {
+                        Ok(body) => Answer { ok: true, body },
+                        Err(error) => Answer {
+                            ok: false,
+                            body: error.problem().into(),
+                        },
+                    },
+                )
             }
             Self::Running { base, token } => {
                 let url = format!("{base}/api/v1/servers/{server}/tools/{tool}");
-                let response = client()?.post(url).bearer_auth(token).json(&args).send().await?;
-                Ok(Answer { ok: response.status().is_success(), body: response.json().await? })
+                let response = client()?
+                    .post(url)
+                    .bearer_auth(token)
+                    .json(&args)
+                    .send()
+                    .await?;
+                Ok(Answer {
+                    ok: response.status().is_success(),
+                    body: response.json().await?,
+                })
             }
         }
     }
@@ -104,21 +158,39 @@ impl Reach {
     }
 
     async fn get(&self, path: &str) -> anyhow::Result<Value> {
-        let Self::Running { base, token } = self else { return Ok(Value::Null) };
-        let response = client()?.get(format!("{base}{path}")).bearer_auth(token).send().await?;
+        let Self::Running { base, token } = self else {
+            return Ok(Value::Null);
+        };
+        let response = client()?
+            .get(format!("{base}{path}"))
+            .bearer_auth(token)
+            .send()
+            .await?;
         let ok = response.status().is_success();
         let body: Value = response.json().await?;
-        anyhow::ensure!(ok, "{}", body.get("detail").and_then(Value::as_str).unwrap_or("the hub refused"));
+        anyhow::ensure!(
+            ok,
+            "{}",
+            body.get("detail")
+                .and_then(Value::as_str)
+                .unwrap_or("the hub refused")
+        );
         Ok(body)
     }
 }
 
 fn items(body: &Value) -> impl Iterator<Item = &Value> {
-    body.get("items").and_then(Value::as_array).into_iter().flatten()
+    body.get("items")
+        .and_then(Value::as_array)
+        .into_iter()
+        .flatten()
 }
 
 fn client() -> anyhow::Result<reqwest::Client> {
     // The client wants a TLS provider even for plain HTTP; another may have been first.
     let _installed = rustls::crypto::ring::default_provider().install_default();
-    Ok(reqwest::Client::builder().no_proxy().timeout(Duration::from_secs(120)).build()?)
+    Ok(reqwest::Client::builder()
+        .no_proxy()
+        .timeout(Duration::from_secs(120))
+        .build()?)
 }

@@ -57,7 +57,7 @@ enum Command {
     SuperviseStep {
         /// What the hub passes on.
         #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
-        args: Vec<String>,
+        args: Vec<std::ffi::OsString>,
     },
 }
 
@@ -88,7 +88,10 @@ pub fn main() -> ExitCode {
         Err(_) if matches!(cli.command, Some(Command::Init)) => Settings::default(),
         Err(error) => return failed(&error, USAGE),
     };
-    let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
+    let runtime = match tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+    {
         Ok(runtime) => runtime,
         Err(error) => return failed(&error.into(), 1),
     };

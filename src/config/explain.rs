@@ -6,8 +6,10 @@ use toml_edit::{ImDocument, Item};
 /// All errors in `error`, one a line. `section` is where the failing value stands in the file.
 pub fn all(error: figment::Error, section: &str, text: &str, name: &str) -> anyhow::Error {
     let document = text.parse::<ImDocument<String>>().ok();
-    let lines: Vec<String> =
-        error.into_iter().map(|error| one(&error, section, document.as_ref(), text, name)).collect();
+    let lines: Vec<String> = error
+        .into_iter()
+        .map(|error| one(&error, section, document.as_ref(), text, name))
+        .collect();
     anyhow::anyhow!("{}", lines.join("\n"))
 }
 
@@ -31,7 +33,10 @@ fn one(
         kind => kind.to_string(),
     };
     let key = path.join(".");
-    match document.and_then(|d| place(d, &path)).map(|at| line_and_column(text, at)) {
+    match document
+        .and_then(|d| place(d, &path))
+        .map(|at| line_and_column(text, at))
+    {
         Some((line, column)) => format!("{name}:{line}:{column}: {key}: {problem}"),
         // Not in the file: it came from the environment.
         None => format!("SYNDARIX__{}: {problem}", path.join("__").to_uppercase()),
@@ -40,7 +45,10 @@ fn one(
 
 /// What to say of a key that is none.
 pub fn unknown(known: &[&str], field: &str) -> String {
-    match known.iter().min_by_key(|k| strsim::damerau_levenshtein(k, field)) {
+    match known
+        .iter()
+        .min_by_key(|k| strsim::damerau_levenshtein(k, field))
+    {
         Some(near) if strsim::damerau_levenshtein(near, field) <= 3 => {
             format!("unknown key; did you mean {near:?}?")
         }
@@ -56,7 +64,12 @@ fn place(document: &ImDocument<String>, path: &[&str]) -> Option<usize> {
         let table = item.as_table_like()?;
         let (key, value) = table.get_key_value(part)?;
         let header = value.as_table().and_then(toml_edit::Table::span);
-        at = key.span().or(header).or_else(|| value.span()).map(|span| span.start).or(at);
+        at = key
+            .span()
+            .or(header)
+            .or_else(|| value.span())
+            .map(|span| span.start)
+            .or(at);
         item = value;
     }
     at

@@ -10,7 +10,7 @@ use serde::{Deserialize, de::DeserializeOwned};
 use super::explain;
 use crate::{
     access::ServerId,
-    servers::{cicd, code_analysis, file_system, git, issues, knowledge_base, llm_gateway},
+    servers::{cicd, file_system, issues, knowledge_base},
 };
 
 /// What can be set for every server.
@@ -25,7 +25,10 @@ pub struct Common {
 
 impl Default for Common {
     fn default() -> Self {
-        Self { enabled: true, listen: None }
+        Self {
+            enabled: true,
+            listen: None,
+        }
     }
 }
 
@@ -71,19 +74,19 @@ macro_rules! sections {
 }
 
 sections! {
-    llm_gateway LlmGateway,
-    git Git,
     knowledge_base KnowledgeBase,
     issues Issues,
     file_system FileSystem,
-    code_analysis CodeAnalysis,
     cicd Cicd
 }
 
 impl Servers {
     /// What is set for every server alike, for this one.
     pub fn common(&self, server: ServerId) -> &Common {
-        static DEFAULT: Common = Common { enabled: true, listen: None };
+        static DEFAULT: Common = Common {
+            enabled: true,
+            listen: None,
+        };
         self.common.get(server as usize).unwrap_or(&DEFAULT)
     }
 }
@@ -100,7 +103,9 @@ fn split<C: DeserializeOwned>(section: Value) -> Result<(Common, C), Error> {
         }
     }
     let common = Value::Dict(tag, common).deserialize()?;
-    let own = Value::Dict(tag, own).deserialize::<C>().map_err(with_common_keys)?;
+    let own = Value::Dict(tag, own)
+        .deserialize::<C>()
+        .map_err(with_common_keys)?;
     Ok((common, own))
 }
 
@@ -112,7 +117,11 @@ fn with_common_keys(error: Error) -> Error {
             let message = explain::unknown(&all, field);
             let field = field.clone();
             let renamed = Error::from(message);
-            if error.path.last() == Some(&field) { renamed.with_path(&error.path.join(".")) } else { renamed.with_path(&field) }
+            if error.path.last() == Some(&field) {
+                renamed.with_path(&error.path.join("."))
+            } else {
+                renamed.with_path(&field)
+            }
         }
         _ => error,
     }

@@ -19,7 +19,10 @@ pub struct ObserveConfig {
 
 impl Default for ObserveConfig {
     fn default() -> Self {
-        Self { log: "info".into(), format: LogFormat::Auto }
+        Self {
+            log: "info".into(),
+            format: LogFormat::Auto,
+        }
     }
 }
 
@@ -58,7 +61,9 @@ pub fn start_logging(config: &ObserveConfig) -> anyhow::Result<()> {
 
 /// Collects metrics. Where a recorder is installed already (several hubs in one test process), a private one is rendered.
 pub fn start_metrics() -> Result<PrometheusHandle, BuildError> {
-    let buckets = [0.0001, 0.0005, 0.001, 0.005, 0.01, 0.05, 0.1, 0.5, 1.0, 5.0, 30.0];
+    let buckets = [
+        0.0001, 0.0005, 0.001, 0.005, 0.01, 0.05, 0.1, 0.5, 1.0, 5.0, 30.0,
+    ];
     let recorder = PrometheusBuilder::new()
         .set_buckets_for_metric(Matcher::Suffix("_seconds".into()), &buckets)?
         .build_recorder();

@@ -5,14 +5,24 @@ use serde_json::{Map, Value};
 use super::ToolError;
 
 /// Adds `key` to `args`, as the input schema wants it. A repeated key makes a list.
-pub fn put(schema: &Value, args: &mut Map<String, Value>, key: &str, text: &str) -> Result<(), ToolError> {
+pub fn put(
+    schema: &Value,
+    args: &mut Map<String, Value>,
+    key: &str,
+    text: &str,
+) -> Result<(), ToolError> {
     let value = value(schema, key, text);
     match (args.get_mut(key), value) {
         (None, value) => {
             args.insert(key.to_owned(), value);
         }
         (Some(Value::Array(list)), Value::Array(more)) => list.extend(more),
-        (Some(_), _) => return Err(ToolError::invalid(format!("/{key}"), "is given twice: send it once")),
+        (Some(_), _) => {
+            return Err(ToolError::invalid(
+                format!("/{key}"),
+                "is given twice: send it once",
+            ));
+        }
     }
     Ok(())
 }
@@ -29,7 +39,9 @@ fn as_rule(rule: Option<&Value>, text: &str) -> Option<Value> {
         "number" => text.parse::<f64>().ok().map(Value::from),
         "boolean" => text.parse::<bool>().ok().map(Value::from),
         "array" if text.starts_with('[') => serde_json::from_str(text).ok(),
-        "array" => Some(vec![as_rule(rule?.get("items"), text).unwrap_or_else(|| text.into())].into()),
+        "array" => {
+            Some(vec![as_rule(rule?.get("items"), text).unwrap_or_else(|| text.into())].into())
+        }
         "object" => serde_json::from_str(text).ok(),
         _ => None,
     }
@@ -48,8 +60,14 @@ mod tests {
         }});
         let mut args = Map::new();
         for (key, text) in [
-            ("number", "12"), ("deep", "true"), ("title", "12"), ("labels", "a"), ("labels", "b"),
-            ("labels", "[\"c\"]"), ("meta", "{\"k\":1}"), ("other", "7"),
+            ("number", "12"),
+            ("deep", "true"),
+            ("title", "12"),
+            ("labels", "a"),
+            ("labels", "b"),
+            ("labels", "[\"c\"]"),
+            ("meta", "{\"k\":1}"),
+            ("other", "7"),
         ] {
             put(&schema, &mut args, key, text).unwrap();
         }

@@ -1,7 +1,15 @@
 //! The one pipeline: **admit** (live token, scope, project, agent, quota, audit start) → **guard** (deadline,
 //! cancellation, panics) → **settle** (audit end, metrics). Nothing here is generic over tools: it is compiled once.
 
-use std::{future::Future, panic::AssertUnwindSafe, sync::{Arc, atomic::{AtomicUsize, Ordering}}, time::Duration};
+use std::{
+    future::Future,
+    panic::AssertUnwindSafe,
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
+    time::Duration,
+};
 
 use futures::FutureExt;
 use tokio::time::Instant;

@@ -28,8 +28,21 @@ mod tests {
     #[test]
     fn every_spelling_of_dot_git_is_known() {
         for name in [
-            ".git", ".GIT", ".Git", "git~1", "GIT~1", ".git.", ".git ", ".git. .", ".git::$INDEX_ALLOCATION",
-            ".git:stream", ".g\u{200c}it", "\u{feff}.git", ".GI\u{206f}T. ", "a\\.git", ".git\\hooks",
+            ".git",
+            ".GIT",
+            ".Git",
+            "git~1",
+            "GIT~1",
+            ".git.",
+            ".git ",
+            ".git. .",
+            ".git::$INDEX_ALLOCATION",
+            ".git:stream",
+            ".g\u{200c}it",
+            "\u{feff}.git",
+            ".GI\u{206f}T. ",
+            "a\\.git",
+            ".git\\hooks",
         ] {
             assert!(folds_to_dot_git(name), "{name:?}");
         }
@@ -37,7 +50,17 @@ mod tests {
 
     #[test]
     fn ordinary_names_pass() {
-        for name in [".gitignore", ".gitattributes", "git", ".github", "git~2", "a.git", ".git-keep", "..git", ""] {
+        for name in [
+            ".gitignore",
+            ".gitattributes",
+            "git",
+            ".github",
+            "git~2",
+            "a.git",
+            ".git-keep",
+            "..git",
+            "",
+        ] {
             assert!(!folds_to_dot_git(name), "{name:?}");
         }
     }

@@ -19,7 +19,8 @@ impl Beneath {
 
     /// Makes the file `name`. Not flushed to the disk.
     pub fn make_file(&self, name: &RelPath, content: &[u8], executable: bool) -> Result<(), Error> {
-        let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+        let flags =
+            OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW | OFlags::CLOEXEC;
         let mode = Mode::from_raw_mode(if executable { 0o777 } else { 0o666 });
         let handle = rustix::fs::openat(self, name.as_str(), flags, mode)?;
         Ok(File::from(handle).write_all(content)?)

@@ -94,7 +94,9 @@ impl Beneath {
     /// Opens `root`, a directory the caller vouches for.
     pub fn open(root: &Path) -> io::Result<Self> {
         let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC | OFlags::NOFOLLOW;
-        Ok(Self { root: rustix::fs::open(root, flags, Mode::empty())? })
+        Ok(Self {
+            root: rustix::fs::open(root, flags, Mode::empty())?,
+        })
     }
 
     /// Opens the regular file at `path` for reading, with its metadata.
@@ -115,7 +117,9 @@ impl Beneath {
         match open::open_below(self.root.as_fd(), path, flags, links) {
             Ok(root) => Ok(Self { root }),
             // `O_DIRECTORY|O_NOFOLLOW` on a link says "not a directory"; tell the caller which it is.
-            Err(Errno::NOTDIR) if self.kind(path).is_ok_and(|kind| kind == Kind::Symlink) => Err(Error::Symlink),
+            Err(Errno::NOTDIR) if self.kind(path).is_ok_and(|kind| kind == Kind::Symlink) => {
+                Err(Error::Symlink)
+            }
             Err(other) => Err(other.into()),
         }
     }
@@ -131,7 +135,11 @@ impl Beneath {
         };
         let flags = OFlags::RDONLY | OFlags::DIRECTORY;
         let parent = open::open_below(self.root.as_fd(), &path.parent(), flags, Links::Inside)?;
-        Ok(rustix::fs::statat(&parent, name, AtFlags::SYMLINK_NOFOLLOW)?)
+        Ok(rustix::fs::statat(
+            &parent,
+            name,
+            AtFlags::SYMLINK_NOFOLLOW,
+        )?)
     }
 
     /// What is at `path` itself.
@@ -140,7 +148,11 @@ impl Beneath {
     }
 
     /// Creates the directory at `path` and those above it that are missing. True when it created any.
-    pub fn create_directories(&self, path: &RelPath, durability: Durability) -> Result<bool, Error> {
+    pub fn create_directories(
+        &self,
+        path: &RelPath,
+        durability: Durability,
+    ) -> Result<bool, Error> {
         let mut at = self.root.try_clone()?;
         let mut created = false;
         let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
@@ -180,12 +192,19 @@ impl Beneath {
             let kind = match entry.file_type() {
                 // Some file systems do not say; then the entry is asked.
                 FileType::Unknown => {
-                    let stat = rustix::fs::statat(&self.root, entry.file_name(), AtFlags::SYMLINK_NOFOLLOW)?;
+                    let stat = rustix::fs::statat(
+                        &self.root,
+                        entry.file_name(),
+                        AtFlags::SYMLINK_NOFOLLOW,
+                    )?;
                     kind_of(stat.st_mode)
                 }
                 known => kind_from(known),
             };
-            entries.push(Entry { name: OsString::from_vec(name.to_vec()), kind });
+            entries.push(Entry {
+                name: OsString::from_vec(name.to_vec()),
+                kind,
+            });
         }
         entries.sort_unstable_by(|a, b| a.name.cmp(&b.name));
         Ok(entries)

@@ -19,7 +19,9 @@ pub enum Links {
 }
 
 /// Flags of every open: no hang on a FIFO, no link as the last component, no descriptor passed to children.
-const ALWAYS: OFlags = OFlags::NONBLOCK.union(OFlags::NOFOLLOW).union(OFlags::CLOEXEC);
+const ALWAYS: OFlags = OFlags::NONBLOCK
+    .union(OFlags::NOFOLLOW)
+    .union(OFlags::CLOEXEC);
 
 /// Opens `path` below `root`. The root itself opens as `.`.
 pub(super) fn open_below(
@@ -77,7 +79,12 @@ pub(super) fn open_stepwise(
         let from = at.as_ref().map_or(root, AsFd::as_fd);
         at = Some(rustix::fs::openat(from, part, step, Mode::empty())?);
     }
-    rustix::fs::openat(at.as_ref().map_or(root, AsFd::as_fd), name, flags, Mode::empty())
+    rustix::fs::openat(
+        at.as_ref().map_or(root, AsFd::as_fd),
+        name,
+        flags,
+        Mode::empty(),
+    )
 }
 
 /// Asked once a process: some sandboxes answer `EPERM` or `EINVAL` where an old kernel says `ENOSYS`.

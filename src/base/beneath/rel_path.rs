@@ -26,7 +26,9 @@ pub enum PathError {
     Empty,
     #[error("the path is too long: at most 4095 bytes, 255 bytes and 64 levels")]
     TooLong,
-    #[error("the path names a `.git` directory, which is not part of the workspace: use the git tools")]
+    #[error(
+        "the path names a `.git` directory, which is not part of the workspace: use the git tools"
+    )]
     DotGit,
 }
 
@@ -71,7 +73,11 @@ impl RelPath {
 
     /// The path below this one named `name`, checked like any other.
     pub fn join(&self, name: &str) -> Result<Self, PathError> {
-        if self.is_root() { Self::parse(name) } else { Self::parse(&format!("{}/{name}", self.0)) }
+        if self.is_root() {
+            Self::parse(name)
+        } else {
+            Self::parse(&format!("{}/{name}", self.0))
+        }
     }
 
     pub fn is_root(&self) -> bool {
@@ -95,7 +101,9 @@ impl RelPath {
 
     /// The directory that holds this path; the root is its own parent.
     pub fn parent(&self) -> Self {
-        self.0.rsplit_once('/').map_or_else(Self::root, |(parent, _)| Self(parent.to_owned()))
+        self.0
+            .rsplit_once('/')
+            .map_or_else(Self::root, |(parent, _)| Self(parent.to_owned()))
     }
 }
 
@@ -128,7 +136,10 @@ mod tests {
             assert_eq!(RelPath::parse(text), Err(why), "{text:?}");
         }
         assert_eq!(RelPath::parse(&"a".repeat(256)), Err(PathError::TooLong));
-        assert_eq!(RelPath::parse(&vec!["a"; 65].join("/")), Err(PathError::TooLong));
+        assert_eq!(
+            RelPath::parse(&vec!["a"; 65].join("/")),
+            Err(PathError::TooLong)
+        );
     }
 
     #[test]

@@ -45,7 +45,10 @@ fn links_that_lead_out_are_refused_and_links_inside_are_read_through() {
     assert!(matches!(write("alias/b"), Err(Error::Symlink)));
     assert!(matches!(write("up/b"), Err(Error::Symlink)));
     assert!(matches!(write("direct"), Err(Error::Symlink)));
-    assert_eq!(std::fs::read_to_string(outer.path().join("secret")).unwrap(), "secret");
+    assert_eq!(
+        std::fs::read_to_string(outer.path().join("secret")).unwrap(),
+        "secret"
+    );
 }
 
 #[test]
@@ -95,10 +98,23 @@ fn a_write_keeps_the_mode_and_leaves_nothing_behind() {
     let at = outer.path().join("in/run.sh");
     std::fs::write(&at, "old").unwrap();
     std::fs::set_permissions(&at, std::fs::Permissions::from_mode(0o750)).unwrap();
-    below.write(&path("run.sh"), b"new", Existing::Replace, Durability::Synced).unwrap();
+    below
+        .write(
+            &path("run.sh"),
+            b"new",
+            Existing::Replace,
+            Durability::Synced,
+        )
+        .unwrap();
     assert_eq!(std::fs::read_to_string(&at).unwrap(), "new");
-    assert_eq!(std::fs::metadata(&at).unwrap().permissions().mode() & 0o777, 0o750);
-    assert_eq!(std::fs::read_dir(outer.path().join("in")).unwrap().count(), 1);
+    assert_eq!(
+        std::fs::metadata(&at).unwrap().permissions().mode() & 0o777,
+        0o750
+    );
+    assert_eq!(
+        std::fs::read_dir(outer.path().join("in")).unwrap().count(),
+        1
+    );
 }
 
 #[test]
@@ -108,7 +124,10 @@ fn creating_never_replaces() {
     create(b"one").unwrap();
     assert!(matches!(create(b"two"), Err(Error::Exists)));
     assert_eq!(read(&below, "a").unwrap(), "one");
-    assert_eq!(std::fs::read_dir(outer.path().join("in")).unwrap().count(), 1);
+    assert_eq!(
+        std::fs::read_dir(outer.path().join("in")).unwrap().count(),
+        1
+    );
 }
 
 #[test]
@@ -119,19 +138,42 @@ fn listings_are_sorted_and_leave_out_repositories_and_unfinished_writes() {
         std::fs::write(root.join(name), "").unwrap();
     }
     std::fs::create_dir(root.join("c")).unwrap();
-    let names: Vec<_> = below.entries(&RelPath::root()).unwrap().into_iter().map(|e| e.name).collect();
+    let names: Vec<_> = below
+        .entries(&RelPath::root())
+        .unwrap()
+        .into_iter()
+        .map(|e| e.name)
+        .collect();
     assert_eq!(names, [".gitignore", "a", "b", "c"]);
-    assert!(matches!(below.entries(&path("nowhere")), Err(Error::NotFound)));
-    assert!(matches!(below.entries(&path("a")), Err(Error::NotADirectory)));
+    assert!(matches!(
+        below.entries(&path("nowhere")),
+        Err(Error::NotFound)
+    ));
+    assert!(matches!(
+        below.entries(&path("a")),
+        Err(Error::NotADirectory)
+    ));
 }
 
 #[test]
 fn directories_are_made_but_not_through_links() {
     let (outer, below) = room();
     symlink("..", outer.path().join("in/up")).unwrap();
-    assert!(below.create_directories(&path("x/y/z"), Durability::Synced).unwrap());
-    assert!(!below.create_directories(&path("x/y"), Durability::Synced).unwrap());
-    assert!(below.create_directories(&path("up/new"), Durability::Cached).is_err());
+    assert!(
+        below
+            .create_directories(&path("x/y/z"), Durability::Synced)
+            .unwrap()
+    );
+    assert!(
+        !below
+            .create_directories(&path("x/y"), Durability::Synced)
+            .unwrap()
+    );
+    assert!(
+        below
+            .create_directories(&path("up/new"), Durability::Cached)
+            .is_err()
+    );
     assert!(!outer.path().join("new").exists());
 }
 

@@ -37,7 +37,13 @@ impl Beneath {
     ///
     /// # Errors
     /// [`Error::Exists`], and what [`Beneath::file`] refuses: links, special files, files with several links.
-    pub fn write(&self, path: &RelPath, content: &[u8], existing: Existing, durability: Durability) -> Result<(), Error> {
+    pub fn write(
+        &self,
+        path: &RelPath,
+        content: &[u8],
+        existing: Existing,
+        durability: Durability,
+    ) -> Result<(), Error> {
         let name = path.name().ok_or(Error::IsDirectory)?;
         let dir = self.directory_for_change(&path.parent())?;
         let mode = match replaced_mode(dir.as_fd(), name)? {
@@ -86,7 +92,10 @@ fn create_temp(dir: BorrowedFd<'_>) -> Result<(String, File), Error> {
     let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW | OFlags::CLOEXEC;
     let process = std::process::id();
     loop {
-        let name = format!("{TEMP_PREFIX}{process}-{}", NEXT.fetch_add(1, Ordering::Relaxed));
+        let name = format!(
+            "{TEMP_PREFIX}{process}-{}",
+            NEXT.fetch_add(1, Ordering::Relaxed)
+        );
         match rustix::fs::openat(dir, &name, flags, Mode::from_raw_mode(0o666)) {
             Ok(handle) => return Ok((name, File::from(handle))),
             // Left by a process with our number that lost power.
@@ -97,7 +106,12 @@ fn create_temp(dir: BorrowedFd<'_>) -> Result<(String, File), Error> {
 }
 
 /// Gives the temporary file its name.
-fn put_in_place(dir: BorrowedFd<'_>, temp: &str, name: &str, existing: Existing) -> Result<(), Error> {
+fn put_in_place(
+    dir: BorrowedFd<'_>,
+    temp: &str,
+    name: &str,
+    existing: Existing,
+) -> Result<(), Error> {
     if existing == Existing::Replace {
         return Ok(rustix::fs::renameat(dir, temp, dir, name)?);
     }

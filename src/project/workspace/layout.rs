@@ -28,7 +28,10 @@ pub(super) fn admin(bare: &Path, agent: &AgentId) -> PathBuf {
 }
 
 pub(super) fn tree(data: &Path, tree: &TreeId) -> PathBuf {
-    project(data, &tree.project).join("workspaces").join(tree.agent.as_str()).join(tree.repo.as_str())
+    project(data, &tree.project)
+        .join("workspaces")
+        .join(tree.agent.as_str())
+        .join(tree.repo.as_str())
 }
 
 /// What an admin directory's `gitdir` file says: the tree's (absent) `.git`, relative, so that the data directory can move.
@@ -39,6 +42,8 @@ pub(super) fn gitdir_entry(tree: &TreeId) -> String {
 /// `None` when `run` is not `[a-z0-9_]{1,64}`.
 pub(super) fn run(data: &Path, of: &ProjectId, run: &str) -> Option<PathBuf> {
     let fits = (1..=64).contains(&run.len())
-        && run.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'_');
+        && run
+            .bytes()
+            .all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'_');
     fits.then(|| project(data, of).join("runs").join(run))
 }

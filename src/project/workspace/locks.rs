@@ -27,7 +27,10 @@ impl Locks {
         let gate = of(&self.repositories, path);
         let mut busy = gate.busy.lock().unwrap_or_else(PoisonError::into_inner);
         while *busy {
-            busy = gate.freed.wait(busy).unwrap_or_else(PoisonError::into_inner);
+            busy = gate
+                .freed
+                .wait(busy)
+                .unwrap_or_else(PoisonError::into_inner);
         }
         *busy = true;
         drop(busy);
@@ -58,7 +61,11 @@ pub struct RepositoryGuard {
 
 impl Drop for RepositoryGuard {
     fn drop(&mut self) {
-        *self.gate.busy.lock().unwrap_or_else(PoisonError::into_inner) = false;
+        *self
+            .gate
+            .busy
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner) = false;
         self.gate.freed.notify_one();
     }
 }

@@ -66,7 +66,11 @@ impl TreeId {
     /// The tree of `scope`'s agent in `repo`.
     pub fn new(scope: &Scope, repo: Option<RepoName>) -> Result<Self, BadName> {
         let repo = repo.map_or_else(|| RepoName::new(DEFAULT_REPO), Ok)?;
-        Ok(Self { project: scope.project.clone(), agent: scope.agent.clone(), repo })
+        Ok(Self {
+            project: scope.project.clone(),
+            agent: scope.agent.clone(),
+            repo,
+        })
     }
 }
 
@@ -83,7 +87,10 @@ struct Inner {
 impl Workspaces {
     /// Workspaces below the data directory `data`, which must exist and be absolute or stay valid for the process.
     pub fn new(data: impl Into<PathBuf>) -> Self {
-        Self(Arc::new(Inner { data: data.into(), locks: locks::Locks::default() }))
+        Self(Arc::new(Inner {
+            data: data.into(),
+            locks: locks::Locks::default(),
+        }))
     }
 
     /// The agent's files, made on first use: checked out from the default branch when the repository exists, an empty
@@ -106,12 +113,16 @@ impl Workspaces {
 
     /// Waits for the right to change refs of a repository. Taken inside a tree's lock, held only for the change itself.
     pub fn lock_repository(&self, project: &ProjectId, repo: &RepoName) -> RepositoryGuard {
-        self.0.locks.repository(layout::bare(&self.0.data, project, repo))
+        self.0
+            .locks
+            .repository(layout::bare(&self.0.data, project, repo))
     }
 
     /// Makes `<data>/projects/<project>/runs/<run>/work` afresh, empty, and returns its path. `run` is `[a-z0-9_]{1,64}`.
     pub fn fresh_run(&self, project: &ProjectId, run: &str) -> Result<PathBuf, Error> {
-        let work = layout::run(&self.0.data, project, run).ok_or(Error::BadRun)?.join("work");
+        let work = layout::run(&self.0.data, project, run)
+            .ok_or(Error::BadRun)?
+            .join("work");
         match std::fs::remove_dir_all(&work) {
             Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error.into()),
             _ => {}

@@ -36,13 +36,22 @@ impl Workspaces {
     }
 
     /// The bare repository itself, for work that concerns no tree.
-    pub fn bare_repository(&self, project: &ProjectId, repo: &RepoName) -> Result<Repository, Error> {
+    pub fn bare_repository(
+        &self,
+        project: &ProjectId,
+        repo: &RepoName,
+    ) -> Result<Repository, Error> {
         let bare = self.existing_bare(project, repo)?;
         open(&bare, &bare)
     }
 
     /// Makes an empty bare repository whose HEAD is the unborn `branch`; leaves an existing one as it is.
-    pub fn create_repository(&self, project: &ProjectId, repo: &RepoName, branch: &str) -> Result<Created, Error> {
+    pub fn create_repository(
+        &self,
+        project: &ProjectId,
+        repo: &RepoName,
+        branch: &str,
+    ) -> Result<Created, Error> {
         let head = format!("refs/heads/{branch}");
         if branch.starts_with('-') || !Reference::is_valid_name(&head) {
             return Err(Error::BadBranch(branch.to_owned()));
@@ -59,7 +68,12 @@ impl Workspaces {
             _ => {}
         }
         let mut options = RepositoryInitOptions::new();
-        options.bare(true).mkpath(true).no_reinit(true).external_template(false).initial_head(&head);
+        options
+            .bare(true)
+            .mkpath(true)
+            .no_reinit(true)
+            .external_template(false)
+            .initial_head(&head);
         Repository::init_opts(&staged, &options)?;
         configure(&staged)?;
         std::fs::rename(&staged, &bare)?;
@@ -69,7 +83,11 @@ impl Workspaces {
 
     fn existing_bare(&self, project: &ProjectId, repo: &RepoName) -> Result<PathBuf, Error> {
         let bare = layout::bare(&self.0.data, project, repo);
-        if bare.is_dir() { Ok(bare) } else { Err(Error::NoRepository) }
+        if bare.is_dir() {
+            Ok(bare)
+        } else {
+            Err(Error::NoRepository)
+        }
     }
 }
 
@@ -77,8 +95,15 @@ impl Workspaces {
 pub fn default_branch(bare: &Repository) -> Result<String, Error> {
     let common = Repository::open_bare(bare.commondir())?;
     let head = common.find_reference("HEAD")?;
-    let target = head.symbolic_target().ok().flatten().unwrap_or(super::DEFAULT_BRANCH);
-    Ok(target.strip_prefix("refs/heads/").unwrap_or(target).to_owned())
+    let target = head
+        .symbolic_target()
+        .ok()
+        .flatten()
+        .unwrap_or(super::DEFAULT_BRANCH);
+    Ok(target
+        .strip_prefix("refs/heads/")
+        .unwrap_or(target)
+        .to_owned())
 }
 
 /// Opens exactly `git_dir`, looking neither above nor beside it, with the repository's own config and no other:

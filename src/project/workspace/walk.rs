@@ -55,7 +55,10 @@ pub fn walk(
     options: &WalkOptions,
     visit: &mut dyn FnMut(&Visit<'_>) -> Result<Step, Error>,
 ) -> Result<(), Error> {
-    let mut walker = Walker { options, levels: Vec::new() };
+    let mut walker = Walker {
+        options,
+        levels: Vec::new(),
+    };
     // The ignore files above the starting point count too.
     let mut above = RelPath::root();
     for part in at.components() {
@@ -99,13 +102,19 @@ impl Walker<'_> {
         visit: &mut dyn FnMut(&Visit<'_>) -> Result<Step, Error>,
     ) -> Result<ControlFlow<()>, Error> {
         for entry in dir.own_entries()? {
-            let Some(text) = entry.name.to_str() else { continue };
-            let (Ok(name), Ok(below)) = (RelPath::parse(text), path.join(text)) else { continue };
+            let Some(text) = entry.name.to_str() else {
+                continue;
+            };
+            let (Ok(name), Ok(below)) = (RelPath::parse(text), path.join(text)) else {
+                continue;
+            };
             let is_directory = entry.kind == Kind::Directory;
             if !is_directory && entry.kind != Kind::File {
                 continue;
             }
-            if !self.options.hidden && text.starts_with('.') || self.is_ignored(&below, is_directory) {
+            if !self.options.hidden && text.starts_with('.')
+                || self.is_ignored(&below, is_directory)
+            {
                 continue;
             }
             let place = self.place(&below);
@@ -113,7 +122,12 @@ impl Walker<'_> {
                 continue;
             }
             if place == Place::After {
-                let visited = Visit { path: below.clone(), kind: entry.kind, within: dir, name: name.clone() };
+                let visited = Visit {
+                    path: below.clone(),
+                    kind: entry.kind,
+                    within: dir,
+                    name: name.clone(),
+                };
                 match visit(&visited)? {
                     Step::Continue => {}
                     Step::Skip => continue,
@@ -122,7 +136,9 @@ impl Walker<'_> {
             }
             if is_directory && below.components().count() < MAX_DEPTH {
                 // A directory that vanished or was swapped for a link meanwhile is no error of the caller's.
-                let Ok(inner) = dir.directory(&name, Links::Refuse) else { continue };
+                let Ok(inner) = dir.directory(&name, Links::Refuse) else {
+                    continue;
+                };
                 if self.directory(&inner, &below, visit)?.is_break() {
                     return Ok(ControlFlow::Break(()));
                 }
@@ -132,11 +148,18 @@ impl Walker<'_> {
     }
 
     fn enter(&mut self, dir: &Beneath, path: &RelPath) {
-        let prefix = if path.is_root() { 0 } else { path.as_str().len() + 1 };
+        let prefix = if path.is_root() {
+            0
+        } else {
+            path.as_str().len() + 1
+        };
         let rules = if self.options.ignored {
             Vec::new()
         } else {
-            [".ignore", ".gitignore"].iter().filter_map(|name| rules_of(dir, name)).collect()
+            [".ignore", ".gitignore"]
+                .iter()
+                .filter_map(|name| rules_of(dir, name))
+                .collect()
         };
         self.levels.push(Level { prefix, rules });
     }
@@ -157,7 +180,9 @@ impl Walker<'_> {
 
     /// Where `path` is relative to the point to continue after.
     fn place(&self, path: &RelPath) -> Place {
-        let Some(after) = &self.options.after else { return Place::After };
+        let Some(after) = &self.options.after else {
+            return Place::After;
+        };
         let (mut here, mut there) = (path.components(), after.components());
         loop {
             match (here.next(), there.next()) {

@@ -21,7 +21,11 @@ pub fn agent_branch(agent: &AgentId) -> String {
 /// The agent in whose tree the branch `refs/heads/<branch>` is checked out, other than `except`.
 ///
 /// Read from the admin directories, because libgit2 finds other worktrees by the `.git` file that ours do not have.
-pub fn branch_holder(repository: &Repository, branch: &str, except: &AgentId) -> Result<Option<String>, Error> {
+pub fn branch_holder(
+    repository: &Repository,
+    branch: &str,
+    except: &AgentId,
+) -> Result<Option<String>, Error> {
     let wanted = format!("ref: refs/heads/{branch}");
     let listing = match fs::read_dir(repository.commondir().join("worktrees")) {
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
@@ -30,7 +34,8 @@ pub fn branch_holder(repository: &Repository, branch: &str, except: &AgentId) ->
     for entry in listing {
         let entry = entry?;
         let name = entry.file_name().to_string_lossy().into_owned();
-        let held = fs::read_to_string(entry.path().join("HEAD")).is_ok_and(|head| head.trim_end() == wanted);
+        let held = fs::read_to_string(entry.path().join("HEAD"))
+            .is_ok_and(|head| head.trim_end() == wanted);
         if held && name != except.as_str() {
             return Ok(Some(name));
         }
@@ -70,11 +75,17 @@ fn stage(bare: &Path, admin: &Path, id: &TreeId) -> Result<(), Error> {
     let staged = bare.join(format!("new-worktree-{}", id.agent));
     let _ = fs::remove_dir_all(&staged);
     fs::create_dir_all(&staged)?;
-    fs::write(staged.join("HEAD"), format!("ref: refs/heads/{}\n", agent_branch(&id.agent)))?;
+    fs::write(
+        staged.join("HEAD"),
+        format!("ref: refs/heads/{}\n", agent_branch(&id.agent)),
+    )?;
     fs::write(staged.join("commondir"), "../..\n")?;
     fs::write(staged.join("gitdir"), layout::gitdir_entry(id))?;
     // Without a `.git` file in the tree, `git worktree prune` would take it for abandoned.
-    fs::write(staged.join("locked"), "the tree has no .git file by design\n")?;
+    fs::write(
+        staged.join("locked"),
+        "the tree has no .git file by design\n",
+    )?;
     fs::write(staged.join(UNFINISHED), "")?;
     let worktrees = bare.join("worktrees");
     fs::create_dir_all(&worktrees)?;

@@ -15,6 +15,9 @@ pub struct Config {
 
 impl Default for Config {
     fn default() -> Self {
-        Self { max_file_bytes: 10 << 20, fsync: true }
+        Self {
+            max_file_bytes: 10 << 20,
+            fsync: true,
+        }
     }
 }

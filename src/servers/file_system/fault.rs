@@ -20,10 +20,16 @@ pub(super) fn of(files: &Beneath, path: &RelPath, error: Error) -> ToolError {
         }
         Error::IsDirectory => invalid(path, "is a directory: use list_directory"),
         Error::NotADirectory => invalid(path, "is not a directory, or leads through a file"),
-        Error::Symlink => invalid(path, "is, or leads through, a symbolic link: use the path it points to"),
+        Error::Symlink => invalid(
+            path,
+            "is, or leads through, a symbolic link: use the path it points to",
+        ),
         Error::Outside => invalid(path, "leads out of the workspace"),
         Error::Special => invalid(path, "is a FIFO, socket or device, not a file"),
-        Error::HardLinked => invalid(path, "has several hard links, so it may be a file outside of the workspace"),
+        Error::HardLinked => invalid(
+            path,
+            "has several hard links, so it may be a file outside of the workspace",
+        ),
         Error::Exists => ToolError::conflict(format!("{path} exists already")),
         Error::Io(error) if error.kind() == std::io::ErrorKind::PermissionDenied => {
             ToolError::forbidden(format!("the hub's user may not access {path}"))
@@ -44,7 +50,10 @@ pub(super) fn of_workspace(error: workspace::Error) -> ToolError {
 pub(super) fn of_text(path: &RelPath, error: &TextError) -> ToolError {
     match error {
         TextError::Binary => invalid(path, "is binary, not text"),
-        TextError::BrokenUtf16 => invalid(path, "starts like UTF-16 but is not: pass encoding \"latin-1\""),
+        TextError::BrokenUtf16 => invalid(
+            path,
+            "starts like UTF-16 but is not: pass encoding \"latin-1\"",
+        ),
         TextError::NotInEncoding(_) => ToolError::invalid("/encoding", error.to_string()),
     }
 }

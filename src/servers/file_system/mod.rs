@@ -26,11 +26,18 @@ pub struct FileSystem {
 impl FileSystem {
     /// Opens the server on the hub's workspaces.
     pub async fn open(config: Config, host: &Host) -> Result<Self, ToolError> {
-        Ok(Self { config, workspaces: host.workspaces.clone() })
+        Ok(Self {
+            config,
+            workspaces: host.workspaces.clone(),
+        })
     }
 
     fn durability(&self) -> Durability {
-        if self.config.fsync { Durability::Synced } else { Durability::Cached }
+        if self.config.fsync {
+            Durability::Synced
+        } else {
+            Durability::Cached
+        }
     }
 }
 
@@ -54,9 +61,13 @@ fn tree(ctx: &Ctx, repo: Option<RepoName>) -> Result<TreeId, ToolError> {
 
 /// A file's path. A `/` at the end is a slip that is told, not guessed.
 fn file_path(text: &str) -> Result<RelPath, ToolError> {
-    let path = RelPath::parse(text).map_err(|error| ToolError::invalid("/path", error.to_string()))?;
+    let path =
+        RelPath::parse(text).map_err(|error| ToolError::invalid("/path", error.to_string()))?;
     if path.is_root() {
-        return Err(ToolError::invalid("/path", "names the workspace itself: give a file in it"));
+        return Err(ToolError::invalid(
+            "/path",
+            "names the workspace itself: give a file in it",
+        ));
     }
     Ok(path)
 }
@@ -64,7 +75,11 @@ fn file_path(text: &str) -> Result<RelPath, ToolError> {
 /// A directory's path: nothing means the workspace, and a `/` at the end does no harm.
 fn directory_path(text: Option<&str>) -> Result<RelPath, ToolError> {
     let text = text.unwrap_or(".");
-    let text = if text.len() > 1 { text.strip_suffix('/').unwrap_or(text) } else { text };
+    let text = if text.len() > 1 {
+        text.strip_suffix('/').unwrap_or(text)
+    } else {
+        text
+    };
     let text = if text.is_empty() { "." } else { text };
     RelPath::parse(text).map_err(|error| ToolError::invalid("/path", error.to_string()))
 }
@@ -76,25 +91,41 @@ fn content(files: &Beneath, path: &RelPath, most: u64) -> Result<Option<Vec<u8>>
         opened => opened.map_err(|error| fault::of(files, path, error))?,
     };
     let too_large = || {
-        ToolError::too_large(format!("{path} is larger than {most} bytes, the most that is changed in one call"))
+        ToolError::too_large(format!(
+            "{path} is larger than {most} bytes, the most that is changed in one call"
+        ))
     };
     if u64::try_from(stat.st_size).unwrap_or(u64::MAX) > most {
         return Err(too_large());
     }
     let mut bytes = Vec::with_capacity(usize::try_from(stat.st_size).unwrap_or(0));
     file.take(most + 1).read_to_end(&mut bytes)?;
-    if bytes.len() as u64 > most { Err(too_large()) } else { Ok(Some(bytes)) }
+    if bytes.len() as u64 > most {
+        Err(too_large())
+    } else {
+        Ok(Some(bytes))
+    }
 }
 
 /// Refuses when the caller's `if_match` is not the version that is there.
-fn check_version(path: &RelPath, if_match: Option<&str>, current: Option<&str>) -> Result<(), ToolError> {
-    let Some(wanted) = if_match else { return Ok(()) };
+fn check_version(
+    path: &RelPath,
+    if_match: Option<&str>,
+    current: Option<&str>,
+) -> Result<(), ToolError> {
+    let Some(wanted) = if_match else {
+        return Ok(());
+    };
     match current {
         Some(current) if engine::etag::matches(wanted, current) => Ok(()),
-        Some(current) => Err(ToolError::precondition_failed(format!("{path} has changed since it was read"))
-            .hint("read it again, then repeat the change with its new etag")
-            .details(serde_json::json!({ "etag": current }))),
-        None => Err(ToolError::precondition_failed(format!("{path} does not exist any more"))
-            .hint("leave if_match out to create it")),
+        Some(current) => Err(ToolError::precondition_failed(format!(
+            "{path} has changed since it was read"
+        ))
+        .hint("read it again, then repeat the change with its new etag")
+        .details(serde_json::json!({ "etag": current }))),
+        None => Err(
+            ToolError::precondition_failed(format!("{path} does not exist any more"))
+                .hint("leave if_match out to create it"),
+        ),
     }
 }

@@ -13,7 +13,11 @@ const PATIENCE: Duration = Duration::from_millis(500);
 pub fn unified(path: &str, old: &str, new: &str) -> (String, bool) {
     let diff: TextDiff<'_, '_, str> = TextDiff::configure().timeout(PATIENCE).diff_lines(old, new);
     let (from, to) = (format!("a/{path}"), format!("b/{path}"));
-    let mut text = diff.unified_diff().context_radius(3).header(&from, &to).to_string();
+    let mut text = diff
+        .unified_diff()
+        .context_radius(3)
+        .header(&from, &to)
+        .to_string();
     let cut = text.len() > MAX_DIFF;
     if cut {
         text.truncate(text.floor_char_boundary(MAX_DIFF));
@@ -28,7 +32,10 @@ mod tests {
     #[test]
     fn a_change_shows_with_its_context() {
         let (text, cut) = unified("x", "1\n2\n3\n", "1\ntwo\n3\n");
-        assert_eq!(text, "--- a/x\n+++ b/x\n@@ -1,3 +1,3 @@\n 1\n-2\n+two\n 3\n");
+        assert_eq!(
+            text,
+            "--- a/x\n+++ b/x\n@@ -1,3 +1,3 @@\n 1\n-2\n+two\n 3\n"
+        );
         assert!(!cut);
         assert_eq!(unified("x", "same\n", "same\n").0, "");
         assert!(unified("x", "", &"line\n".repeat(20_000)).1);

@@ -39,9 +39,16 @@ pub enum EditError {
     #[error("the new text is the same as the old")]
     NoChange { index: usize },
     #[error("the text to replace is not in the file")]
-    NotFound { index: usize, near: Option<NearMiss> },
+    NotFound {
+        index: usize,
+        near: Option<NearMiss>,
+    },
     #[error("the text to replace is in the file {count} times")]
-    Ambiguous { index: usize, count: usize, lines: Vec<usize> },
+    Ambiguous {
+        index: usize,
+        count: usize,
+        lines: Vec<usize>,
+    },
 }
 
 /// Most line numbers that an ambiguous edit lists.
@@ -65,8 +72,11 @@ fn one(lines: &mut Lines, edit: &Edit, index: usize) -> Result<Done, EditError> 
     if edit.old == edit.new {
         return Err(EditError::NoChange { index });
     }
-    let exact: Vec<Range<usize>> =
-        lines.text.match_indices(&old).map(|(at, found)| at..at + found.len()).collect();
+    let exact: Vec<Range<usize>> = lines
+        .text
+        .match_indices(&old)
+        .map(|(at, found)| at..at + found.len())
+        .collect();
     let (matched, ranges, new) = match exact.len() {
         0 => {
             let (range, new) = without_whitespace(&lines.text, &old, &edit.new, index)?;
@@ -76,12 +86,22 @@ fn one(lines: &mut Lines, edit: &Edit, index: usize) -> Result<Done, EditError> 
         _ if edit.all => (Matched::Exactly, exact, edit.new.clone()),
         count => {
             let starts = exact.iter().map(|range| range.start);
-            return Err(EditError::Ambiguous { index, count, lines: line_numbers(&lines.text, starts) });
+            return Err(EditError::Ambiguous {
+                index,
+                count,
+                lines: line_numbers(&lines.text, starts),
+            });
         }
     };
-    let line = ranges.first().map_or(1, |range| line_of(&lines.text, range.start));
+    let line = ranges
+        .first()
+        .map_or(1, |range| line_of(&lines.text, range.start));
     lines.replace(&ranges, &new);
-    Ok(Done { matched, replacements: ranges.len(), line })
+    Ok(Done {
+        matched,
+        replacements: ranges.len(),
+        line,
+    })
 }
 
 /// The second try: whole lines that are equal word by word. The new text is indented as the file is.
@@ -92,7 +112,10 @@ fn without_whitespace(
     index: usize,
 ) -> Result<(Range<usize>, String), EditError> {
     let wanted: Vec<&str> = old.strip_suffix('\n').unwrap_or(old).split('\n').collect();
-    let not_found = || EditError::NotFound { index, near: near_miss::find(text, old) };
+    let not_found = || EditError::NotFound {
+        index,
+        near: near_miss::find(text, old),
+    };
     if wanted.iter().all(|line| line.trim().is_empty()) {
         return Err(not_found());
     }
@@ -100,15 +123,27 @@ fn without_whitespace(
     let same = |have: &str, want: &str| have.split_whitespace().eq(want.split_whitespace());
     let found: Vec<&[(usize, &str)]> = lines
         .windows(wanted.len())
-        .filter(|window| window.iter().zip(&wanted).all(|((_, have), want)| same(have, want)))
+        .filter(|window| {
+            window
+                .iter()
+                .zip(&wanted)
+                .all(|((_, have), want)| same(have, want))
+        })
         .collect();
     let window = match found.as_slice() {
         [] => return Err(not_found()),
         [window] => *window,
         several => {
-            let starts = several.iter().filter_map(|window| window.first()).map(|(at, _)| *at);
+            let starts = several
+                .iter()
+                .filter_map(|window| window.first())
+                .map(|(at, _)| *at);
             let lines = line_numbers(text, starts);
-            return Err(EditError::Ambiguous { index, count: several.len(), lines });
+            return Err(EditError::Ambiguous {
+                index,
+                count: several.len(),
+                lines,
+            });
         }
     };
     let (Some((start, _)), Some((last, last_line))) = (window.first(), window.last()) else {
@@ -119,7 +154,10 @@ fn without_whitespace(
     if !old.ends_with('\n') {
         end -= usize::from(last_line.ends_with('\n'));
     }
-    let have = window.iter().map(|(_, line)| *line).find(|line| !line.trim().is_empty());
+    let have = window
+        .iter()
+        .map(|(_, line)| *line)
+        .find(|line| !line.trim().is_empty());
     let want = wanted.iter().find(|line| !line.trim().is_empty());
     let new = match (have, want) {
         (Some(have), Some(want)) => reindent(new, indent(want), indent(have)),
@@ -165,7 +203,10 @@ fn line_of(text: &str, at: usize) -> usize {
 }
 
 fn line_numbers(text: &str, starts: impl Iterator<Item = usize>) -> Vec<usize> {
-    starts.take(MAX_LISTED).map(|at| line_of(text, at)).collect()
+    starts
+        .take(MAX_LISTED)
+        .map(|at| line_of(text, at))
+        .collect()
 }
 
 #[cfg(test)]
@@ -175,44 +216,95 @@ mod tests {
     use super::*;
 
     fn edit(old: &str, new: &str) -> Edit {
-        Edit { old: old.into(), new: new.into(), all: false }
+        Edit {
+            old: old.into(),
+            new: new.into(),
+            all: false,
+        }
     }
 
     #[test]
     fn a_dollar_is_a_dollar_and_crlf_stays() {
         let (text, done) = apply("a\r\nb $1\r\n", &[edit("a\nb $1", "x\n$& $1")]).unwrap();
         assert_eq!(text, "x\r\n$& $1\r\n");
-        assert_eq!(done, [Done { matched: Matched::Exactly, replacements: 1, line: 1 }]);
+        assert_eq!(
+            done,
+            [Done {
+                matched: Matched::Exactly,
+                replacements: 1,
+                line: 1
+            }]
+        );
     }
 
     #[test]
     fn three_places_are_counted_and_named_and_nothing_changes() {
         let error = apply("a\nb\na\na\n", &[edit("b", "c"), edit("a", "x")]).unwrap_err();
-        assert_eq!(error, EditError::Ambiguous { index: 1, count: 3, lines: vec![1, 3, 4] });
-        let all = Edit { all: true, ..edit("a", "x") };
+        assert_eq!(
+            error,
+            EditError::Ambiguous {
+                index: 1,
+                count: 3,
+                lines: vec![1, 3, 4]
+            }
+        );
+        let all = Edit {
+            all: true,
+            ..edit("a", "x")
+        };
         assert_eq!(apply("a\nb\na\na\n", &[all]).unwrap().0, "x\nb\nx\nx\n");
     }
 
     #[test]
     fn a_second_try_forgives_whitespace_and_keeps_the_files_indentation() {
         let file = "fn f() {\n\tif x {\n\t\tgo( );\n\t}\n}\n";
-        let (text, done) = apply(file, &[edit("if x {\n    go( ); \n}", "if y {\n    go();\n}")]).unwrap();
+        let (text, done) = apply(
+            file,
+            &[edit("if x {\n    go( ); \n}", "if y {\n    go();\n}")],
+        )
+        .unwrap();
         assert_eq!(done[0].matched, Matched::ApartFromWhitespace);
-        assert_eq!(text, "fn f() {\n\tif y {\n    go();\n}\n}\n".replace("\n    go", "\n\t    go").replace("\n}\n}", "\n\t}\n}"));
+        assert_eq!(
+            text,
+            "fn f() {\n\tif y {\n    go();\n}\n}\n"
+                .replace("\n    go", "\n\t    go")
+                .replace("\n}\n}", "\n\t}\n}")
+        );
         let twice = apply("  a b\n a  b\n", &[edit("a b ", "x")]).unwrap_err();
-        assert_eq!(twice, EditError::Ambiguous { index: 0, count: 2, lines: vec![1, 2] });
+        assert_eq!(
+            twice,
+            EditError::Ambiguous {
+                index: 0,
+                count: 2,
+                lines: vec![1, 2]
+            }
+        );
     }
 
     #[test]
     fn what_is_not_there_shows_what_is_nearest() {
-        let Err(EditError::NotFound { index: 0, near: Some(near) }) =
-            apply("let total = sum(items);\n", &[edit("let total = sum(item);", "x")])
+        let Err(EditError::NotFound {
+            index: 0,
+            near: Some(near),
+        }) = apply(
+            "let total = sum(items);\n",
+            &[edit("let total = sum(item);", "x")],
+        )
         else {
             panic!("expected a near miss");
         };
-        assert_eq!((near.line, near.text.as_str()), (1, "let total = sum(items);\n"));
-        assert_eq!(apply("a", &[edit("", "x")]), Err(EditError::Empty { index: 0 }));
-        assert_eq!(apply("a", &[edit("a", "a")]), Err(EditError::NoChange { index: 0 }));
+        assert_eq!(
+            (near.line, near.text.as_str()),
+            (1, "let total = sum(items);\n")
+        );
+        assert_eq!(
+            apply("a", &[edit("", "x")]),
+            Err(EditError::Empty { index: 0 })
+        );
+        assert_eq!(
+            apply("a", &[edit("a", "a")]),
+            Err(EditError::NoChange { index: 0 })
+        );
     }
 
     #[test]

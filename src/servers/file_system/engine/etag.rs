@@ -13,7 +13,12 @@ impl Etag {
 
     /// 32 hexadecimal digits: the first half of the SHA-256.
     pub fn finish(self) -> String {
-        self.0.finalize().iter().take(16).map(|byte| format!("{byte:02x}")).collect()
+        self.0
+            .finalize()
+            .iter()
+            .take(16)
+            .map(|byte| format!("{byte:02x}"))
+            .collect()
     }
 }
 

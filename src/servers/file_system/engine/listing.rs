@@ -32,7 +32,10 @@ pub fn page(
     let mut items = Vec::new();
     for entry in rest.by_ref() {
         // Gone since it was listed: not there any more.
-        let Ok(stat) = rustix::fs::statat(&dir, entry.name.as_os_str(), AtFlags::SYMLINK_NOFOLLOW) else { continue };
+        let Ok(stat) = rustix::fs::statat(&dir, entry.name.as_os_str(), AtFlags::SYMLINK_NOFOLLOW)
+        else {
+            continue;
+        };
         let kind = kind_of(stat.st_mode);
         items.push(Item {
             name: entry.name.to_string_lossy().into_owned(),
@@ -63,7 +66,15 @@ pub fn suggest(top: &Beneath, path: &RelPath) -> Option<String> {
     let near = entries
         .iter()
         .filter_map(|entry| entry.name.to_str())
-        .map(|name| (strsim::normalized_damerau_levenshtein(&wanted.to_lowercase(), &name.to_lowercase()), name))
+        .map(|name| {
+            (
+                strsim::normalized_damerau_levenshtein(
+                    &wanted.to_lowercase(),
+                    &name.to_lowercase(),
+                ),
+                name,
+            )
+        })
         .filter(|(score, _)| *score > 0.6)
         .max_by(|a, b| a.0.total_cmp(&b.0))?;
     let near = parent.join(near.1).ok()?;
@@ -84,9 +95,15 @@ mod tests {
         std::fs::write(outer.path().join("src/lib.rs"), "").unwrap();
         let top = Beneath::open(outer.path()).unwrap();
         let (first, more, total) = page(&top, &RelPath::root(), None, 2).unwrap();
-        assert_eq!((first[1].name.as_str(), first[1].size, more, total), ("b", Some(2), true, 4));
+        assert_eq!(
+            (first[1].name.as_str(), first[1].size, more, total),
+            ("b", Some(2), true, 4)
+        );
         let (rest, more, _) = page(&top, &RelPath::root(), Some("b"), 2).unwrap();
-        assert_eq!((rest[1].name.as_str(), rest[1].kind, rest[1].size, more), ("src", Kind::Directory, None, false));
+        assert_eq!(
+            (rest[1].name.as_str(), rest[1].kind, rest[1].size, more),
+            ("src", Kind::Directory, None, false)
+        );
 
         let near = |text| suggest(&top, &RelPath::parse(text).unwrap());
         assert_eq!(near("mian.rs").as_deref(), Some("main.rs"));

@@ -22,7 +22,10 @@ const CANDIDATES: usize = 8;
 pub fn find(text: &str, wanted: &str) -> Option<NearMiss> {
     let wanted: Vec<&str> = wanted.trim_matches('\n').lines().collect();
     let lines: Vec<&str> = text.lines().collect();
-    let (anchor_at, anchor) = wanted.iter().enumerate().max_by_key(|(_, line)| line.trim().len())?;
+    let (anchor_at, anchor) = wanted
+        .iter()
+        .enumerate()
+        .max_by_key(|(_, line)| line.trim().len())?;
     let mut places: Vec<(f64, usize)> = lines
         .iter()
         .enumerate()
@@ -36,7 +39,11 @@ pub fn find(text: &str, wanted: &str) -> Option<NearMiss> {
         .filter_map(|(_, at)| at.checked_sub(anchor_at))
         .map(|first| {
             let window = lines.iter().skip(first);
-            let total: f64 = wanted.iter().zip(window).map(|(want, have)| likeness(have, want)).sum();
+            let total: f64 = wanted
+                .iter()
+                .zip(window)
+                .map(|(want, have)| likeness(have, want))
+                .sum();
             (total / wanted.len() as f64, first)
         })
         .max_by(|a, b| a.0.total_cmp(&b.0).then(b.1.cmp(&a.1)))?;
@@ -51,7 +58,11 @@ pub fn find(text: &str, wanted: &str) -> Option<NearMiss> {
         shown.push_str(line);
         shown.push('\n');
     }
-    (!shown.is_empty()).then(|| NearMiss { line: first + 1, text: shown, percent: (score * 100.0).min(99.0) as u8 })
+    (!shown.is_empty()).then(|| NearMiss {
+        line: first + 1,
+        text: shown,
+        percent: (score * 100.0).min(99.0) as u8,
+    })
 }
 
 /// The part of the longer line that is a common start or a common end, 0 to 1, spaces around aside.
@@ -63,7 +74,13 @@ fn likeness(a: &str, b: &str) -> f64 {
     }
     let start = a.iter().zip(b).take_while(|(x, y)| x == y).count();
     let room = a.len().min(b.len()) - start;
-    let end = a.iter().rev().zip(b.iter().rev()).take(room).take_while(|(x, y)| x == y).count();
+    let end = a
+        .iter()
+        .rev()
+        .zip(b.iter().rev())
+        .take(room)
+        .take_while(|(x, y)| x == y)
+        .count();
     (start + end) as f64 / longer as f64
 }
 
@@ -75,7 +92,10 @@ mod tests {
     fn the_most_alike_lines_are_shown_with_their_number() {
         let text = "fn one() {\n    call(1);\n}\nfn two() {\n    call(22);\n}\n";
         let near = find(text, "fn two() {\n    call(2);\n}").unwrap();
-        assert_eq!((near.line, near.text.as_str()), (4, "fn two() {\n    call(22);\n}\n"));
+        assert_eq!(
+            (near.line, near.text.as_str()),
+            (4, "fn two() {\n    call(22);\n}\n")
+        );
         assert!(near.percent > 80);
         assert_eq!(find(text, "something else altogether"), None);
         assert_eq!(find("", "x"), None);

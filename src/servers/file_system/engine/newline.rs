@@ -26,7 +26,10 @@ impl LineEnding {
     }
 
     pub fn of(text: &str) -> Self {
-        Self::of_counts(text.matches("\r\n").count() as u64, text.matches('\n').count() as u64)
+        Self::of_counts(
+            text.matches("\r\n").count() as u64,
+            text.matches('\n').count() as u64,
+        )
     }
 }
 
@@ -101,7 +104,11 @@ impl Lines {
 
     /// The ending of line `at`, else of the line before it, else of none.
     fn style_at(&self, at: usize) -> bool {
-        self.crlf.get(at).or(self.crlf.last()).copied().unwrap_or(false)
+        self.crlf
+            .get(at)
+            .or(self.crlf.last())
+            .copied()
+            .unwrap_or(false)
     }
 }
 

@@ -116,7 +116,11 @@ pub fn search(
         }
         return Ok(run.page);
     }
-    let mut options = WalkOptions { hidden: query.hidden, ignored: query.ignored, after: None };
+    let mut options = WalkOptions {
+        hidden: query.hidden,
+        ignored: query.ignored,
+        after: None,
+    };
     if let Some(after) = after {
         let path = RelPath::parse(&after.path).map_err(|_| FileError::NotFound)?;
         if let Some(line) = after.line
@@ -137,7 +141,11 @@ pub fn search(
         }
         Ok(Step::Continue)
     })?;
-    if stopped { Err(SearchError::Stopped) } else { Ok(run.page) }
+    if stopped {
+        Err(SearchError::Stopped)
+    } else {
+        Ok(run.page)
+    }
 }
 
 struct Run<'q> {
@@ -175,15 +183,26 @@ impl Run<'_> {
         if self.query.output != Output::Lines && sink.count > 0 {
             let count = (self.query.output == Output::Count).then_some(sink.count);
             sink.bytes += path.as_str().len() + 32;
-            sink.hits.push(Hit { path: path.to_string(), count, ..Hit::default() });
+            sink.hits.push(Hit {
+                path: path.to_string(),
+                count,
+                ..Hit::default()
+            });
         }
         self.bytes = sink.bytes;
         let stopped_inside = sink.full;
         self.page.hits.append(&mut sink.hits);
         let full = stopped_inside || self.page.hits.len() >= self.limit || self.bytes >= PAGE_BYTES;
         if full {
-            let line = if stopped_inside { self.page.hits.last().and_then(|hit| hit.line) } else { None };
-            self.page.next = Some(After { path: path.to_string(), line });
+            let line = if stopped_inside {
+                self.page.hits.last().and_then(|hit| hit.line)
+            } else {
+                None
+            };
+            self.page.next = Some(After {
+                path: path.to_string(),
+                line,
+            });
         }
         full
     }
@@ -223,8 +242,15 @@ impl Sink for Collect<'_> {
             return Ok(false);
         }
         let text = shorten(found.bytes(), MAX_LINE * 4);
-        self.bytes += self.path.len() + text.len() + before.iter().map(String::len).sum::<usize>() + 48;
-        self.hits.push(Hit { path: self.path.to_owned(), line, text, before, ..Hit::default() });
+        self.bytes +=
+            self.path.len() + text.len() + before.iter().map(String::len).sum::<usize>() + 48;
+        self.hits.push(Hit {
+            path: self.path.to_owned(),
+            line,
+            text,
+            before,
+            ..Hit::default()
+        });
         Ok(true)
     }
 
@@ -271,11 +297,17 @@ fn matcher(query: &Query) -> Result<RegexMatcher, SearchError> {
         // `$` before `\r\n` too; and `\n` in the pattern is then an error that says so.
         builder.crlf(true).line_terminator(Some(b'\n'));
     }
-    builder.build(&query.pattern).map_err(|error| SearchError::Pattern(error.to_string()))
+    builder
+        .build(&query.pattern)
+        .map_err(|error| SearchError::Pattern(error.to_string()))
 }
 
 fn searcher(query: &Query) -> Searcher {
-    let context = if query.output == Output::Lines { query.context } else { 0 };
+    let context = if query.output == Output::Lines {
+        query.context
+    } else {
+        0
+    };
     SearcherBuilder::new()
         .line_number(true)
         .multi_line(query.multiline)
@@ -296,11 +328,19 @@ impl Filter {
         let mut globs = GlobSetBuilder::new();
         for glob in &query.globs {
             // As ripgrep's `--glob`: without a slash it matches at any depth.
-            let anywhere = if glob.contains('/') { glob.clone() } else { format!("**/{glob}") };
-            let built = GlobBuilder::new(anywhere.trim_start_matches('/')).literal_separator(true).build();
+            let anywhere = if glob.contains('/') {
+                glob.clone()
+            } else {
+                format!("**/{glob}")
+            };
+            let built = GlobBuilder::new(anywhere.trim_start_matches('/'))
+                .literal_separator(true)
+                .build();
             globs.add(built.map_err(|error| SearchError::Glob(error.to_string()))?);
         }
-        let globs = globs.build().map_err(|error| SearchError::Glob(error.to_string()))?;
+        let globs = globs
+            .build()
+            .map_err(|error| SearchError::Glob(error.to_string()))?;
         let mut types = TypesBuilder::new();
         types.add_defaults();
         for name in &query.types {
@@ -317,8 +357,21 @@ impl Filter {
     /// Globs see the path from where the search started, and from the workspace.
     fn admits(&self, visit: &Visit<'_>, from: &RelPath) -> bool {
         let path = visit.path.as_str();
-        let inner = path.get(if from.is_root() { 0 } else { from.as_str().len() + 1 }..).unwrap_or(path);
-        self.globs.as_ref().is_none_or(|globs| globs.is_match(inner) || globs.is_match(path))
-            && self.types.as_ref().is_none_or(|types| types.matched(path, false).is_whitelist())
+        let inner = path
+            .get(
+                if from.is_root() {
+                    0
+                } else {
+                    from.as_str().len() + 1
+                }..,
+            )
+            .unwrap_or(path);
+        self.globs
+            .as_ref()
+            .is_none_or(|globs| globs.is_match(inner) || globs.is_match(path))
+            && self
+                .types
+                .as_ref()
+                .is_none_or(|types| types.matched(path, false).is_whitelist())
     }
 }

@@ -76,7 +76,8 @@ pub fn detect(start: &[u8]) -> Encoding {
 
 /// Whether a file that starts so is binary: a NUL early on, in anything but UTF-16.
 pub fn is_binary(start: &[u8]) -> bool {
-    !matches!(detect(start), Encoding::Utf16Le | Encoding::Utf16Be) && start.iter().take(SNIFF).any(|b| *b == 0)
+    !matches!(detect(start), Encoding::Utf16Le | Encoding::Utf16Be)
+        && start.iter().take(SNIFF).any(|b| *b == 0)
 }
 
 impl Text {
@@ -97,7 +98,11 @@ impl Text {
             Encoding::Utf16Be => (utf16(bytes, u16::from_be_bytes)?, None),
             Encoding::Latin1 => (bytes.iter().map(|b| char::from(*b)).collect(), None),
         };
-        Ok(Self { encoding, body, invalid })
+        Ok(Self {
+            encoding,
+            body,
+            invalid,
+        })
     }
 
     /// Decodes some lines of a file that is known to be text; `at_start` when a byte order mark may come first.
@@ -107,7 +112,11 @@ impl Text {
             _ if at_start => escape(bytes.strip_prefix(BOM).unwrap_or(bytes)),
             _ => escape(bytes),
         };
-        Self { encoding, body, invalid }
+        Self {
+            encoding,
+            body,
+            invalid,
+        }
     }
 
     /// The bytes of `body` in this text's encoding: `text.encode(&text.body)` is the file it came from.
@@ -159,7 +168,11 @@ pub fn encode(body: &str, encoding: Encoding, escaped: bool) -> Result<Vec<u8>, 
 pub fn shown(body: &str) -> String {
     let mut out = String::with_capacity(body.len());
     for c in body.chars() {
-        let _ = out.write_char(if escaped_byte(c).is_some() { char::REPLACEMENT_CHARACTER } else { c });
+        let _ = out.write_char(if escaped_byte(c).is_some() {
+            char::REPLACEMENT_CHARACTER
+        } else {
+            c
+        });
     }
     out
 }
@@ -194,11 +207,20 @@ fn escape(bytes: &[u8]) -> (String, Option<Invalid>) {
 /// Decodes again byte by byte above ASCII when `body` holds a genuine character of the escape range.
 fn requote(body: &str, bytes: &[u8]) -> Option<String> {
     let escapes = body.chars().filter(|c| escaped_byte(*c).is_some()).count();
-    let invalid = bytes.utf8_chunks().map(|chunk| chunk.invalid().len()).sum::<usize>();
+    let invalid = bytes
+        .utf8_chunks()
+        .map(|chunk| chunk.invalid().len())
+        .sum::<usize>();
     if escapes == invalid {
         return None;
     }
-    let lift = |b: &u8| if b.is_ascii() { Some(char::from(*b)) } else { char::from_u32(ESCAPE + u32::from(*b)) };
+    let lift = |b: &u8| {
+        if b.is_ascii() {
+            Some(char::from(*b))
+        } else {
+            char::from_u32(ESCAPE + u32::from(*b))
+        }
+    };
     Some(bytes.iter().filter_map(lift).collect())
 }
 
@@ -208,8 +230,12 @@ fn utf16(bytes: &[u8], unit: fn([u8; 2]) -> u16) -> Result<String, TextError> {
         return Err(TextError::BrokenUtf16);
     }
     let units = pairs.iter().map(|pair| unit(*pair)).enumerate();
-    let units = units.filter(|(at, unit)| *at != 0 || *unit != 0xfeff).map(|(_, unit)| unit);
-    char::decode_utf16(units).collect::<Result<_, _>>().map_err(|_| TextError::BrokenUtf16)
+    let units = units
+        .filter(|(at, unit)| *at != 0 || *unit != 0xfeff)
+        .map(|(_, unit)| unit);
+    char::decode_utf16(units)
+        .collect::<Result<_, _>>()
+        .map_err(|_| TextError::BrokenUtf16)
 }
 
 #[cfg(test)]
@@ -221,19 +247,37 @@ mod tests {
     #[test]
     fn marks_are_recognised_and_not_part_of_the_text() {
         let text = Text::decode(b"\xef\xbb\xbfhi", None).unwrap();
-        assert_eq!((text.encoding, text.body.as_str()), (Encoding::Utf8Bom, "hi"));
+        assert_eq!(
+            (text.encoding, text.body.as_str()),
+            (Encoding::Utf8Bom, "hi")
+        );
         let text = Text::decode(b"\xff\xfeh\0i\0", None).unwrap();
-        assert_eq!((text.encoding, text.body.as_str()), (Encoding::Utf16Le, "hi"));
-        assert_eq!(Text::decode(b"\xff\xfeh", None), Err(TextError::BrokenUtf16));
+        assert_eq!(
+            (text.encoding, text.body.as_str()),
+            (Encoding::Utf16Le, "hi")
+        );
+        assert_eq!(
+            Text::decode(b"\xff\xfeh", None),
+            Err(TextError::BrokenUtf16)
+        );
         assert_eq!(Text::decode(b"a\0b", None), Err(TextError::Binary));
     }
 
     #[test]
     fn latin_1_is_kept_and_told() {
         let text = Text::decode(b"caf\xe9 \xfc", None).unwrap();
-        assert_eq!(text.invalid, Some(Invalid { count: 2, first_byte: 3 }));
+        assert_eq!(
+            text.invalid,
+            Some(Invalid {
+                count: 2,
+                first_byte: 3
+            })
+        );
         assert_eq!(shown(&text.body), "caf\u{fffd} \u{fffd}");
-        assert_eq!(text.encode(&text.body.replace("caf", "CAF")).unwrap(), b"CAF\xe9 \xfc");
+        assert_eq!(
+            text.encode(&text.body.replace("caf", "CAF")).unwrap(),
+            b"CAF\xe9 \xfc"
+        );
         let text = Text::decode(b"caf\xe9", Some(Encoding::Latin1)).unwrap();
         assert_eq!(text.body, "café");
         assert_eq!(text.encode("thé").unwrap(), b"th\xe9");

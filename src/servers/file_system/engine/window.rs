@@ -95,7 +95,12 @@ pub fn take(
     let end = count.map_or(u64::MAX, |count| first.saturating_add(count));
     file.seek(SeekFrom::Start(0))?;
     let mut block = vec![0; BLOCK];
-    let mut taken = Taken { bytes: Vec::new(), first, next: first, truncated: false };
+    let mut taken = Taken {
+        bytes: Vec::new(),
+        first,
+        next: first,
+        truncated: false,
+    };
     let mut line = 1;
     'blocks: loop {
         let filled = fill(file, &mut block)?;
@@ -118,7 +123,11 @@ pub fn take(
             line += u64::from(piece.ends_with(b"\n"));
         }
     }
-    taken.next = if taken.bytes.is_empty() || taken.bytes.ends_with(b"\n") { line.max(first) } else { line + 1 };
+    taken.next = if taken.bytes.is_empty() || taken.bytes.ends_with(b"\n") {
+        line.max(first)
+    } else {
+        line + 1
+    };
     if taken.bytes.is_empty() {
         taken.next = first;
     }
@@ -154,14 +163,22 @@ fn fill<'b>(file: &mut impl Read, block: &'b mut [u8]) -> io::Result<&'b [u8]> {
 }
 
 fn check(stop: &dyn Fn() -> bool) -> io::Result<()> {
-    if stop() { Err(io::Error::from(io::ErrorKind::TimedOut)) } else { Ok(()) }
+    if stop() {
+        Err(io::Error::from(io::ErrorKind::TimedOut))
+    } else {
+        Ok(())
+    }
 }
 
 /// `\n`s in `block`, and those after a `\r`, where `before` is the byte before the block.
 fn count_endings(block: &[u8], before: u8) -> (u64, u64) {
     let newlines = block.iter().filter(|b| **b == b'\n').count() as u64;
     let at_start = before == b'\r' && block.first() == Some(&b'\n');
-    let inside = block.iter().zip(block.iter().skip(1)).filter(|pair| matches!(pair, (b'\r', b'\n'))).count();
+    let inside = block
+        .iter()
+        .zip(block.iter().skip(1))
+        .filter(|pair| matches!(pair, (b'\r', b'\n')))
+        .count();
     (newlines, inside as u64 + u64::from(at_start))
 }
 
@@ -177,19 +194,50 @@ mod tests {
         let mut file = Cursor::new(text.as_bytes());
         let survey = survey(&mut file, &|| false).unwrap();
         let taken = take(&mut file, survey.lines, wanted, budget, &|| false).unwrap();
-        (String::from_utf8(taken.bytes).unwrap(), taken.first, taken.next, taken.truncated)
+        (
+            String::from_utf8(taken.bytes).unwrap(),
+            taken.first,
+            taken.next,
+            taken.truncated,
+        )
     }
 
-    const ALL: Wanted = Wanted::From { first: 1, count: None };
+    const ALL: Wanted = Wanted::From {
+        first: 1,
+        count: None,
+    };
 
     #[test]
     fn head_middle_and_tail() {
         let text = "1\n2\n3\n4";
         assert_eq!(go(text, ALL, 99), (text.into(), 1, 5, false));
-        assert_eq!(go(text, Wanted::From { first: 2, count: Some(2) }, 99), ("2\n3\n".into(), 2, 4, false));
-        assert_eq!(go(text, Wanted::Tail { count: 2 }, 99), ("3\n4".into(), 3, 5, false));
+        assert_eq!(
+            go(
+                text,
+                Wanted::From {
+                    first: 2,
+                    count: Some(2)
+                },
+                99
+            ),
+            ("2\n3\n".into(), 2, 4, false)
+        );
+        assert_eq!(
+            go(text, Wanted::Tail { count: 2 }, 99),
+            ("3\n4".into(), 3, 5, false)
+        );
         assert_eq!(go(text, Wanted::Tail { count: 9 }, 99).0, text);
-        assert_eq!(go(text, Wanted::From { first: 9, count: None }, 99), (String::new(), 9, 9, false));
+        assert_eq!(
+            go(
+                text,
+                Wanted::From {
+                    first: 9,
+                    count: None
+                },
+                99
+            ),
+            (String::new(), 9, 9, false)
+        );
         assert_eq!(go("", ALL, 99), (String::new(), 1, 1, false));
     }
 
@@ -204,7 +252,10 @@ mod tests {
         let mut text = "x".repeat(BLOCK - 1);
         text.push_str("\r\nend\r\n");
         let survey = survey(&mut Cursor::new(text), &|| false).unwrap();
-        assert_eq!((survey.lines, survey.line_ending, survey.final_newline), (2, LineEnding::Crlf, true));
+        assert_eq!(
+            (survey.lines, survey.line_ending, survey.final_newline),
+            (2, LineEnding::Crlf, true)
+        );
     }
 
     #[test]

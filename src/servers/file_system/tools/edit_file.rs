@@ -107,7 +107,10 @@ impl Tool for EditFile {
                                  byte order mark, encoding and mode bits stay. Use write_file for a whole new file. Returns a unified diff and \
                                  the new etag; with dryRun only the diff.";
     const ACCESS: Access = Access::Write;
-    const HINTS: Hints = Hints { destructive: true, ..Hints::of(Access::Write) };
+    const HINTS: Hints = Hints {
+        destructive: true,
+        ..Hints::of(Access::Write)
+    };
 
     async fn run(server: &FileSystem, ctx: &Ctx, args: Args) -> Result<Output, ToolError> {
         let tree = tree(ctx, args.repo.clone())?;
@@ -123,24 +126,42 @@ impl Tool for EditFile {
                 .ok_or_else(|| fault::of(&files, &path, crate::base::beneath::Error::NotFound))?;
             let version = etag::of(&old);
             check_version(&path, args.if_match.as_deref(), Some(&version))?;
-            let text = Text::decode(&old, args.encoding).map_err(|error| fault::of_text(&path, &error))?;
+            let text =
+                Text::decode(&old, args.encoding).map_err(|error| fault::of_text(&path, &error))?;
             let edits: Vec<Edit> = args.edits.into_iter().map(Replacement::into_edit).collect();
-            let (body, done) = edit::apply(&text.body, &edits).map_err(|error| refusal(&path, error))?;
-            let new = text.encode(&body).map_err(|error| fault::of_text(&path, &error))?;
+            let (body, done) =
+                edit::apply(&text.body, &edits).map_err(|error| refusal(&path, error))?;
+            let new = text
+                .encode(&body)
+                .map_err(|error| fault::of_text(&path, &error))?;
             if new.len() as u64 > most {
-                return Err(ToolError::too_large(format!("{path} would be larger than {most} bytes")));
+                return Err(ToolError::too_large(format!(
+                    "{path} would be larger than {most} bytes"
+                )));
             }
             stop.check()?;
             if !args.dry_run {
                 let refused = |error| fault::of(&files, &path, error);
-                files.write(&path, &new, Existing::Replace, durability).map_err(refused)?;
+                files
+                    .write(&path, &new, Existing::Replace, durability)
+                    .map_err(refused)?;
             }
-            let show = |body: &str| if text.invalid.is_some() { text::shown(body) } else { body.to_owned() };
+            let show = |body: &str| {
+                if text.invalid.is_some() {
+                    text::shown(body)
+                } else {
+                    body.to_owned()
+                }
+            };
             let (diff, truncated) = diff::unified(path.as_str(), &show(&text.body), &show(&body));
             let line_ending = LineEnding::of(&body);
             Ok(Output {
                 path: path.to_string(),
-                etag: if args.dry_run { version } else { etag::of(&new) },
+                etag: if args.dry_run {
+                    version
+                } else {
+                    etag::of(&new)
+                },
                 applied: done.into_iter().map(Applied::from).collect(),
                 diff,
                 truncated,
@@ -155,7 +176,11 @@ impl Tool for EditFile {
 
 impl Replacement {
     fn into_edit(self) -> Edit {
-        Edit { old: self.old_text, new: self.new_text, all: self.replace_all }
+        Edit {
+            old: self.old_text,
+            new: self.new_text,
+            all: self.replace_all,
+        }
     }
 }
 
@@ -219,14 +244,26 @@ mod tests {
         std::fs::write(&at, b"\xef\xbb\xbfone\r\ncaf\xe9\r\nlast").unwrap();
         std::fs::set_permissions(&at, std::fs::Permissions::from_mode(0o700)).unwrap();
         let done = ok(&team, "edit_file", one("a.sh", "one\n", "1\n$2\n")).await;
-        assert_eq!(std::fs::read(&at).unwrap(), b"\xef\xbb\xbf1\r\n$2\r\ncaf\xe9\r\nlast");
-        assert_eq!(std::fs::metadata(&at).unwrap().permissions().mode() & 0o777, 0o700);
-        assert_eq!((&done["line_ending"], &done["encoding"]), (&json!("crlf"), &json!("utf-8-bom")));
+        assert_eq!(
+            std::fs::read(&at).unwrap(),
+            b"\xef\xbb\xbf1\r\n$2\r\ncaf\xe9\r\nlast"
+        );
+        assert_eq!(
+            std::fs::metadata(&at).unwrap().permissions().mode() & 0o777,
+            0o700
+        );
+        assert_eq!(
+            (&done["line_ending"], &done["encoding"]),
+            (&json!("crlf"), &json!("utf-8-bom"))
+        );
         assert_eq!(done["applied"], json!([{"line": 1, "replacements": 1}]));
         assert!(done["diff"].as_str().unwrap().contains("+$2"));
         let latin = json!({"path": "a.sh", "encoding": "latin-1", "edits": [{"oldText": "café", "newText": "thé"}]});
         ok(&team, "edit_file", latin).await;
-        assert_eq!(std::fs::read(&at).unwrap(), b"\xef\xbb\xbf1\r\n$2\r\nth\xe9\r\nlast");
+        assert_eq!(
+            std::fs::read(&at).unwrap(),
+            b"\xef\xbb\xbf1\r\n$2\r\nth\xe9\r\nlast"
+        );
     }
 
     #[tokio::test]
@@ -240,10 +277,25 @@ mod tests {
         assert_eq!(error.details.unwrap()["lines"], json!([2, 4]));
         let error = refused(&team, "edit_file", one("a", "let totals = 1;", "")).await;
         assert_eq!(error.details.as_ref().unwrap()["line"], 1);
-        assert!(error.message.contains("let total = 1;"), "{}", error.message);
-        assert_eq!(std::fs::read_to_string(&at).unwrap(), "let total = 1;\nx\ny\nx\n");
-        assert_eq!(refused(&team, "edit_file", one("b", "x", "y")).await.code, Code::NotFound);
-        assert_eq!(refused(&team, "edit_file", json!({"path": "a", "edits": []})).await.code, Code::InvalidArgument);
+        assert!(
+            error.message.contains("let total = 1;"),
+            "{}",
+            error.message
+        );
+        assert_eq!(
+            std::fs::read_to_string(&at).unwrap(),
+            "let total = 1;\nx\ny\nx\n"
+        );
+        assert_eq!(
+            refused(&team, "edit_file", one("b", "x", "y")).await.code,
+            Code::NotFound
+        );
+        assert_eq!(
+            refused(&team, "edit_file", json!({"path": "a", "edits": []}))
+                .await
+                .code,
+            Code::InvalidArgument
+        );
     }
 
     #[tokio::test]
@@ -254,13 +306,22 @@ mod tests {
         let mut args = one("a", "if a {", "if b {");
         args["dryRun"] = true.into();
         let dry = ok(&team, "edit_file", args.clone()).await;
-        assert_eq!((&dry["dry_run"], &dry["applied"][0]["matched_ignoring_whitespace"]), (&json!(true), &json!(true)));
+        assert_eq!(
+            (
+                &dry["dry_run"],
+                &dry["applied"][0]["matched_ignoring_whitespace"]
+            ),
+            (&json!(true), &json!(true))
+        );
         assert_eq!(std::fs::read_to_string(&at).unwrap(), "  if  a {\n");
         args["dryRun"] = false.into();
         args["if_match"] = dry["etag"].clone();
         ok(&team, "edit_file", args.clone()).await;
         assert_eq!(std::fs::read_to_string(&at).unwrap(), "  if b {\n");
-        assert_eq!(refused(&team, "edit_file", args).await.code, Code::PreconditionFailed);
+        assert_eq!(
+            refused(&team, "edit_file", args).await.code,
+            Code::PreconditionFailed
+        );
     }
 
     #[tokio::test]
@@ -274,6 +335,9 @@ mod tests {
             async move { ok(&team, "edit_file", args).await }
         });
         futures::future::join_all(calls).await;
-        assert_eq!(std::fs::read_to_string(&at).unwrap(), vec!["done"; 16].join("\n"));
+        assert_eq!(
+            std::fs::read_to_string(&at).unwrap(),
+            vec!["done"; 16].join("\n")
+        );
     }
 }

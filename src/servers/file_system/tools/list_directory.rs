@@ -86,17 +86,27 @@ impl Tool for ListDirectory {
         let tree = tree(ctx, args.repo)?;
         let path = directory_path(args.path.as_deref())?;
         let binding = (ctx.scope().clone(), tree.repo.clone(), path.clone());
-        let after: Option<String> = args.cursor.map(|cursor| paging::decode(&binding, &cursor)).transpose()?;
+        let after: Option<String> = args
+            .cursor
+            .map(|cursor| paging::decode(&binding, &cursor))
+            .transpose()?;
         let workspaces = server.workspaces.clone();
         ctx.blocking(move |_| {
             let files = workspaces.files(&tree).map_err(fault::of_workspace)?;
-            let (items, more, total) = listing::page(&files, &path, after.as_deref(), args.limit as usize)
-                .map_err(|error| match error {
-                    crate::base::beneath::Error::NotADirectory if files.kind(&path).is_ok_and(|kind| kind == Kind::File) => {
-                        ToolError::invalid("/path", format!("{path} is a file: use read_text_file"))
-                    }
-                    other => fault::of(&files, &path, other),
-                })?;
+            let (items, more, total) = listing::page(
+                &files,
+                &path,
+                after.as_deref(),
+                args.limit as usize,
+            )
+            .map_err(|error| match error {
+                crate::base::beneath::Error::NotADirectory
+                    if files.kind(&path).is_ok_and(|kind| kind == Kind::File) =>
+                {
+                    ToolError::invalid("/path", format!("{path} is a file: use read_text_file"))
+                }
+                other => fault::of(&files, &path, other),
+            })?;
             let last = items.last().filter(|_| more);
             Ok(Output {
                 path: path.to_string(),
@@ -135,20 +145,49 @@ mod tests {
     #[tokio::test]
     async fn a_new_workspace_is_empty_and_pages_join() {
         let team = team().await;
-        assert_eq!(ok(&team, "list_directory", json!({})).await, json!({"path": ".", "items": [], "total": 0}));
+        assert_eq!(
+            ok(&team, "list_directory", json!({})).await,
+            json!({"path": ".", "items": [], "total": 0})
+        );
         for name in ["c", "a", "b"] {
             std::fs::write(root(&team).join(name), "12").unwrap();
         }
         std::fs::create_dir(root(&team).join("d")).unwrap();
         let first = ok(&team, "list_directory", json!({"path": "./", "limit": 3})).await;
         assert_eq!(first["items"][0]["name"], "a");
-        assert_eq!((&first["items"][0]["type"], &first["items"][0]["size_bytes"]), (&json!("file"), &json!(2)));
-        let rest = ok(&team, "list_directory", json!({"limit": 3, "cursor": first["next_cursor"]})).await;
-        assert_eq!((&rest["items"][0]["name"], &rest["items"][0]["type"]), (&json!("d"), &json!("directory")));
+        assert_eq!(
+            (&first["items"][0]["type"], &first["items"][0]["size_bytes"]),
+            (&json!("file"), &json!(2))
+        );
+        let rest = ok(
+            &team,
+            "list_directory",
+            json!({"limit": 3, "cursor": first["next_cursor"]}),
+        )
+        .await;
+        assert_eq!(
+            (&rest["items"][0]["name"], &rest["items"][0]["type"]),
+            (&json!("d"), &json!("directory"))
+        );
         assert_eq!(rest.get("next_cursor"), None);
-        let foreign = refused(&team, "list_directory", json!({"path": "d", "cursor": first["next_cursor"]})).await;
+        let foreign = refused(
+            &team,
+            "list_directory",
+            json!({"path": "d", "cursor": first["next_cursor"]}),
+        )
+        .await;
         assert_eq!(foreign.code, Code::InvalidArgument);
-        assert!(refused(&team, "list_directory", json!({"path": "a"})).await.message.contains("read_text_file"));
-        assert_eq!(refused(&team, "list_directory", json!({"path": "e"})).await.code, Code::NotFound);
+        assert!(
+            refused(&team, "list_directory", json!({"path": "a"}))
+                .await
+                .message
+                .contains("read_text_file")
+        );
+        assert_eq!(
+            refused(&team, "list_directory", json!({"path": "e"}))
+                .await
+                .code,
+            Code::NotFound
+        );
     }
 }

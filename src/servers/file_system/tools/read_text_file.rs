@@ -105,7 +105,9 @@ impl Tool for ReadTextFile {
         let most = server.config.max_file_bytes;
         ctx.blocking(move |stop| {
             let files = workspaces.files(&tree).map_err(fault::of_workspace)?;
-            let (mut file, _) = files.file(&path).map_err(|error| fault::of(&files, &path, error))?;
+            let (mut file, _) = files
+                .file(&path)
+                .map_err(|error| fault::of(&files, &path, error))?;
             let stopped = || stop.is_set();
             let survey = window::survey(&mut file, &stopped)?;
             let found = args.encoding.unwrap_or_else(|| text::detect(&survey.start));
@@ -130,11 +132,23 @@ impl Tool for ReadTextFile {
 fn wanted(args: &Args) -> Result<Wanted, ToolError> {
     let range = args.offset.is_some() || args.limit.is_some();
     match (range, args.head, args.tail) {
-        (_, None, None) => Ok(Wanted::From { first: args.offset.unwrap_or(1), count: args.limit }),
-        (false, Some(count), None) => Ok(Wanted::From { first: 1, count: Some(count) }),
+        (_, None, None) => Ok(Wanted::From {
+            first: args.offset.unwrap_or(1),
+            count: args.limit,
+        }),
+        (false, Some(count), None) => Ok(Wanted::From {
+            first: 1,
+            count: Some(count),
+        }),
         (false, None, Some(count)) => Ok(Wanted::Tail { count }),
-        (true, Some(_), _) => Err(ToolError::invalid("/head", "goes not together with offset and limit")),
-        _ => Err(ToolError::invalid("/tail", "goes not together with offset, limit or head")),
+        (true, Some(_), _) => Err(ToolError::invalid(
+            "/head",
+            "goes not together with offset and limit",
+        )),
+        _ => Err(ToolError::invalid(
+            "/tail",
+            "goes not together with offset, limit or head",
+        )),
     }
 }
 
@@ -147,23 +161,36 @@ fn from_utf16(
     encoding: Encoding,
 ) -> Result<(Cursor<Vec<u8>>, Survey), ToolError> {
     if survey.bytes > most {
-        return Err(ToolError::too_large(format!("{path} is UTF-16 and larger than {most} bytes")));
+        return Err(ToolError::too_large(format!(
+            "{path} is UTF-16 and larger than {most} bytes"
+        )));
     }
     let mut bytes = Vec::new();
     file.rewind()?;
     file.take(most).read_to_end(&mut bytes)?;
-    let text = Text::decode(&bytes, Some(encoding)).map_err(|error| fault::of_text(path, &error))?;
+    let text =
+        Text::decode(&bytes, Some(encoding)).map_err(|error| fault::of_text(path, &error))?;
     let mut text = Cursor::new(text.body.into_bytes());
     let facts = window::survey(&mut text, &|| false)?;
     Ok((text, facts))
 }
 
-fn answer(path: &RelPath, facts: Survey, taken: Taken, encoding: Encoding, numbers: bool) -> Output {
+fn answer(
+    path: &RelPath,
+    facts: Survey,
+    taken: Taken,
+    encoding: Encoding,
+    numbers: bool,
+) -> Output {
     let utf16 = matches!(encoding, Encoding::Utf16Le | Encoding::Utf16Be);
     let how = if utf16 { Encoding::Utf8 } else { encoding };
     // UTF-16 and marks are dealt with already, and a piece that was sniffed as text once stays text.
     let text = Text::decode_piece(&taken.bytes, how, taken.first == 1 && !utf16);
-    let mut content = if text.invalid.is_some() { text::shown(&text.body) } else { text.body };
+    let mut content = if text.invalid.is_some() {
+        text::shown(&text.body)
+    } else {
+        text.body
+    };
     if numbers {
         content = numbered(&content, taken.first);
     }
@@ -186,7 +213,9 @@ fn answer(path: &RelPath, facts: Survey, taken: Taken, encoding: Encoding, numbe
 
 fn numbered(text: &str, first: u64) -> String {
     let lines = text.split_inclusive('\n').zip(first..);
-    lines.map(|(line, number)| format!("{number:>6}\t{line}")).collect()
+    lines
+        .map(|(line, number)| format!("{number:>6}\t{line}"))
+        .collect()
 }
 
 #[cfg(test)]
@@ -222,11 +251,24 @@ mod tests {
         assert_eq!(read(json!({"tail": 2})).await["content"], "3\n4\n");
         let middle = read(json!({"offset": 2, "limit": 2, "line_numbers": true})).await;
         assert_eq!(middle["content"], "     2\t2\n     3\t3\n");
-        assert_eq!((&middle["next_offset"], &middle["truncated"]), (&json!(4), &json!(null)));
+        assert_eq!(
+            (&middle["next_offset"], &middle["truncated"]),
+            (&json!(4), &json!(null))
+        );
         assert_eq!(read(json!({"head": 1})).await["content"], "1\n");
-        let both = refused(&team, "read_text_file", json!({"path": "a", "head": 1, "tail": 1})).await;
+        let both = refused(
+            &team,
+            "read_text_file",
+            json!({"path": "a", "head": 1, "tail": 1}),
+        )
+        .await;
         assert_eq!(both.code, Code::InvalidArgument);
-        assert_eq!(refused(&team, "read_text_file", json!({"path": "a", "offset": 0})).await.code, Code::InvalidArgument);
+        assert_eq!(
+            refused(&team, "read_text_file", json!({"path": "a", "offset": 0}))
+                .await
+                .code,
+            Code::InvalidArgument
+        );
     }
 
     #[tokio::test]
@@ -236,7 +278,12 @@ mod tests {
         std::fs::write(root(&team).join("long"), &text).unwrap();
         let (mut joined, mut offset) = (String::new(), 1);
         loop {
-            let page = ok(&team, "read_text_file", json!({"path": "long", "offset": offset})).await;
+            let page = ok(
+                &team,
+                "read_text_file",
+                json!({"path": "long", "offset": offset}),
+            )
+            .await;
             joined += page["content"].as_str().unwrap();
             assert_eq!(page["total_lines"], 9000);
             match page["next_offset"].as_u64() {
@@ -257,15 +304,36 @@ mod tests {
         std::fs::write(at.join("latin"), b"caf\xe9\n").unwrap();
         std::fs::write(at.join("bin"), b"a\0b").unwrap();
         let bom = ok(&team, "read_text_file", json!({"path": "bom"})).await;
-        assert_eq!((&bom["content"], &bom["encoding"]), (&json!("hi\n"), &json!("utf-8-bom")));
-        let wide = ok(&team, "read_text_file", json!({"path": "wide", "offset": 2})).await;
-        assert_eq!((&wide["content"], &wide["encoding"], &wide["size_bytes"]), (&json!("i\n"), &json!("utf-16le"), &json!(10)));
+        assert_eq!(
+            (&bom["content"], &bom["encoding"]),
+            (&json!("hi\n"), &json!("utf-8-bom"))
+        );
+        let wide = ok(
+            &team,
+            "read_text_file",
+            json!({"path": "wide", "offset": 2}),
+        )
+        .await;
+        assert_eq!(
+            (&wide["content"], &wide["encoding"], &wide["size_bytes"]),
+            (&json!("i\n"), &json!("utf-16le"), &json!(10))
+        );
         let latin = ok(&team, "read_text_file", json!({"path": "latin"})).await;
         assert_eq!(latin["content"], "caf\u{fffd}\n");
         assert_eq!(latin["invalid_utf8"], json!({"count": 1, "first_byte": 3}));
-        let latin = ok(&team, "read_text_file", json!({"path": "latin", "encoding": "latin-1"})).await;
+        let latin = ok(
+            &team,
+            "read_text_file",
+            json!({"path": "latin", "encoding": "latin-1"}),
+        )
+        .await;
         assert_eq!(latin["content"], "café\n");
-        assert!(refused(&team, "read_text_file", json!({"path": "bin"})).await.message.contains("binary"));
+        assert!(
+            refused(&team, "read_text_file", json!({"path": "bin"}))
+                .await
+                .message
+                .contains("binary")
+        );
     }
 
     #[tokio::test]
@@ -277,14 +345,38 @@ mod tests {
         std::fs::write(team.host.data.join("secret"), "s").unwrap();
         std::fs::hard_link(team.host.data.join("secret"), at.join("hard")).unwrap();
         let fifo = at.join("fifo");
-        rustix::fs::mknodat(rustix::fs::CWD, fifo, rustix::fs::FileType::Fifo, rustix::fs::Mode::RUSR, 0).unwrap();
-        for path in ["link", "dir/passwd", "hard", "fifo", "../x", "/etc/passwd", ".git/config", "."] {
+        rustix::fs::mknodat(
+            rustix::fs::CWD,
+            fifo,
+            rustix::fs::FileType::Fifo,
+            rustix::fs::Mode::RUSR,
+            0,
+        )
+        .unwrap();
+        for path in [
+            "link",
+            "dir/passwd",
+            "hard",
+            "fifo",
+            "../x",
+            "/etc/passwd",
+            ".git/config",
+            ".",
+        ] {
             let error = refused(&team, "read_text_file", json!({"path": path})).await;
-            assert_eq!(error.code, Code::InvalidArgument, "{path}: {}", error.message);
+            assert_eq!(
+                error.code,
+                Code::InvalidArgument,
+                "{path}: {}",
+                error.message
+            );
         }
         std::fs::write(at.join("main.rs"), "").unwrap();
         let typo = refused(&team, "read_text_file", json!({"path": "mian.rs"})).await;
-        assert_eq!(typo.message, "path mian.rs not found: the nearest that exists is main.rs");
+        assert_eq!(
+            typo.message,
+            "path mian.rs not found: the nearest that exists is main.rs"
+        );
     }
 
     #[tokio::test]
@@ -292,7 +384,12 @@ mod tests {
         let team = team().await;
         std::fs::write(root(&team).join("a"), "ann").unwrap();
         for other in [team.at("demo", "bea"), team.at("elsewhere", "eve")] {
-            assert_eq!(refused(&other, "read_text_file", json!({"path": "a"})).await.code, Code::NotFound);
+            assert_eq!(
+                refused(&other, "read_text_file", json!({"path": "a"}))
+                    .await
+                    .code,
+                Code::NotFound
+            );
         }
     }
 }

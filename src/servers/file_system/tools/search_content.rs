@@ -139,8 +139,19 @@ impl Tool for SearchContent {
     async fn run(server: &FileSystem, ctx: &Ctx, args: Args) -> Result<Output, ToolError> {
         let tree = tree(ctx, args.repo.clone())?;
         let path = directory_path(args.path.as_deref())?;
-        let binding = (ctx.scope().clone(), Args { cursor: None, limit: 0, ..args.clone() });
-        let after: Option<After> = args.cursor.as_ref().map(|cursor| paging::decode(&binding, cursor)).transpose()?;
+        let binding = (
+            ctx.scope().clone(),
+            Args {
+                cursor: None,
+                limit: 0,
+                ..args.clone()
+            },
+        );
+        let after: Option<After> = args
+            .cursor
+            .as_ref()
+            .map(|cursor| paging::decode(&binding, cursor))
+            .transpose()?;
         let query = Query {
             pattern: args.pattern,
             path: path.clone(),
@@ -162,10 +173,13 @@ impl Tool for SearchContent {
         let workspaces = server.workspaces.clone();
         ctx.blocking(move |stop| {
             let files = workspaces.files(&tree).map_err(fault::of_workspace)?;
-            let page = search::search(&files, &query, after.as_ref(), args.limit as usize, &|| stop.is_set());
+            let page = search::search(&files, &query, after.as_ref(), args.limit as usize, &|| {
+                stop.is_set()
+            });
             let page = page.map_err(|error| match error {
                 SearchError::Pattern(_) if !query.literal => {
-                    ToolError::invalid("/pattern", error.to_string()).hint("pass literal: true to search for plain text")
+                    ToolError::invalid("/pattern", error.to_string())
+                        .hint("pass literal: true to search for plain text")
                 }
                 SearchError::Pattern(_) => ToolError::invalid("/pattern", error.to_string()),
                 SearchError::Glob(_) => ToolError::invalid("/glob", error.to_string()),
@@ -186,7 +200,14 @@ impl Tool for SearchContent {
 
 impl From<Hit> for Item {
     fn from(hit: Hit) -> Self {
-        Self { path: hit.path, line: hit.line, text: hit.text, before: hit.before, after: hit.after, count: hit.count }
+        Self {
+            path: hit.path,
+            line: hit.line,
+            text: hit.text,
+            before: hit.before,
+            after: hit.after,
+            count: hit.count,
+        }
     }
 }
 
@@ -203,19 +224,57 @@ mod tests {
         std::fs::create_dir(at.join("src")).unwrap();
         std::fs::write(at.join("src/a.rs"), "fn a() {}\nfn b() {}\n").unwrap();
         std::fs::write(at.join("b.py"), "def fn(): pass\n").unwrap();
-        let first = ok(&team, "search_content", json!({"pattern": "fn", "limit": 2})).await;
-        assert_eq!(first["items"][1], json!({"path": "src/a.rs", "line": 1, "text": "fn a() {}"}));
+        let first = ok(
+            &team,
+            "search_content",
+            json!({"pattern": "fn", "limit": 2}),
+        )
+        .await;
+        assert_eq!(
+            first["items"][1],
+            json!({"path": "src/a.rs", "line": 1, "text": "fn a() {}"})
+        );
         let args = json!({"pattern": "fn", "limit": 5, "cursor": first["next_cursor"]});
         let rest = ok(&team, "search_content", args).await;
-        assert_eq!(rest["items"], json!([{"path": "src/a.rs", "line": 2, "text": "fn b() {}"}]));
+        assert_eq!(
+            rest["items"],
+            json!([{"path": "src/a.rs", "line": 2, "text": "fn b() {}"}])
+        );
         assert_eq!(rest.get("next_cursor"), None);
         let counted = json!({"pattern": "fn", "type": "rust", "output": "count"});
         let counted = ok(&team, "search_content", counted).await;
         assert_eq!(counted["items"], json!([{"path": "src/a.rs", "count": 2}]));
         let other = json!({"pattern": "other", "cursor": first["next_cursor"]});
-        assert!(refused(&team, "search_content", other).await.message.contains("cursor"));
-        assert!(refused(&team, "search_content", json!({"pattern": "("})).await.message.contains("literal: true"));
-        assert!(refused(&team, "search_content", json!({"pattern": "a", "path": "scr"})).await.message.contains("src"));
-        assert_eq!(ok(&team.at("demo", "bea"), "search_content", json!({"pattern": "fn"})).await["items"], json!([]));
+        assert!(
+            refused(&team, "search_content", other)
+                .await
+                .message
+                .contains("cursor")
+        );
+        assert!(
+            refused(&team, "search_content", json!({"pattern": "("}))
+                .await
+                .message
+                .contains("literal: true")
+        );
+        assert!(
+            refused(
+                &team,
+                "search_content",
+                json!({"pattern": "a", "path": "scr"})
+            )
+            .await
+            .message
+            .contains("src")
+        );
+        assert_eq!(
+            ok(
+                &team.at("demo", "bea"),
+                "search_content",
+                json!({"pattern": "fn"})
+            )
+            .await["items"],
+            json!([])
+        );
     }
 }

@@ -21,7 +21,10 @@ pub async fn team() -> Team {
 /// Where the files of a team's agent are.
 pub fn root(team: &Team) -> PathBuf {
     let scope = &team.scope;
-    let root = team.host.data.join(format!("projects/{}/workspaces/{}/main", scope.project, scope.agent));
+    let root = team.host.data.join(format!(
+        "projects/{}/workspaces/{}/main",
+        scope.project, scope.agent
+    ));
     std::fs::create_dir_all(&root).unwrap();
     root
 }

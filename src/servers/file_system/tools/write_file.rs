@@ -87,14 +87,19 @@ impl Tool for WriteFile {
                                  parts of a file: it is shorter and keeps the rest as it is. Pass if_match to be sure that you replace what \
                                  you read. Returns the file's new etag and size; it is on the disk when this returns.";
     const ACCESS: Access = Access::Write;
-    const HINTS: Hints = Hints { destructive: true, ..Hints::of(Access::Write) };
+    const HINTS: Hints = Hints {
+        destructive: true,
+        ..Hints::of(Access::Write)
+    };
 
     async fn run(server: &FileSystem, ctx: &Ctx, args: Args) -> Result<Output, ToolError> {
         let tree = tree(ctx, args.repo.clone())?;
         let path = file_path(&args.path)?;
         let most = server.config.max_file_bytes;
         if args.content.len() as u64 > most {
-            return Err(ToolError::too_large(format!("the content is larger than {most} bytes")));
+            return Err(ToolError::too_large(format!(
+                "the content is larger than {most} bytes"
+            )));
         }
         let durability = server.durability();
         let workspaces = server.workspaces.clone();
@@ -107,20 +112,34 @@ impl Tool for WriteFile {
             check_version(&path, args.if_match.as_deref(), version.as_deref())?;
             let (bytes, encoding, line_ending) = bytes(&path, old.as_deref(), &args)?;
             if bytes.len() as u64 > most {
-                return Err(ToolError::too_large(format!("{path} would be larger than {most} bytes")));
+                return Err(ToolError::too_large(format!(
+                    "{path} would be larger than {most} bytes"
+                )));
             }
             let refused = |error| fault::of(&files, &path, error);
             if args.create_parents {
-                files.create_directories(&path.parent(), durability).map_err(refused)?;
+                files
+                    .create_directories(&path.parent(), durability)
+                    .map_err(refused)?;
             }
-            let existing = if args.mode == Mode::Create { Existing::Refuse } else { Existing::Replace };
-            files.write(&path, &bytes, existing, durability).map_err(|error| match error {
-                crate::base::beneath::Error::Exists => ToolError::conflict(format!("{path} exists already"))
-                    .hint("pass mode \"overwrite\" to replace it, or use edit_file"),
-                crate::base::beneath::Error::NotFound => ToolError::not_found("directory", path.parent())
-                    .hint("pass create_parents: true to create it"),
-                other => fault::of(&files, &path, other),
-            })?;
+            let existing = if args.mode == Mode::Create {
+                Existing::Refuse
+            } else {
+                Existing::Replace
+            };
+            files
+                .write(&path, &bytes, existing, durability)
+                .map_err(|error| match error {
+                    crate::base::beneath::Error::Exists => {
+                        ToolError::conflict(format!("{path} exists already"))
+                            .hint("pass mode \"overwrite\" to replace it, or use edit_file")
+                    }
+                    crate::base::beneath::Error::NotFound => {
+                        ToolError::not_found("directory", path.parent())
+                            .hint("pass create_parents: true to create it")
+                    }
+                    other => fault::of(&files, &path, other),
+                })?;
             Ok(Output {
                 path: path.to_string(),
                 etag: etag::of(&bytes),
@@ -135,9 +154,18 @@ impl Tool for WriteFile {
 }
 
 /// The content that is there. A file too large to be changed may still be replaced, unless its version matters.
-fn before(files: &Beneath, path: &RelPath, args: &Args, most: u64) -> Result<Option<Vec<u8>>, ToolError> {
+fn before(
+    files: &Beneath,
+    path: &RelPath,
+    args: &Args,
+    most: u64,
+) -> Result<Option<Vec<u8>>, ToolError> {
     match content(files, path, most) {
-        Err(error) if error.code == Code::TooLarge && args.mode == Mode::Overwrite && args.if_match.is_none() => {
+        Err(error)
+            if error.code == Code::TooLarge
+                && args.mode == Mode::Overwrite
+                && args.if_match.is_none() =>
+        {
             Ok(Some(Vec::new()))
         }
         read => read,
@@ -150,16 +178,24 @@ fn bytes(
     old: Option<&[u8]>,
     args: &Args,
 ) -> Result<(Vec<u8>, Encoding, Option<LineEnding>), ToolError> {
-    let old = old.filter(|_| args.mode != Mode::Create).unwrap_or_default();
+    let old = old
+        .filter(|_| args.mode != Mode::Create)
+        .unwrap_or_default();
     let encoding = args.encoding.unwrap_or_else(|| text::detect(old));
-    let encoded = |body: &str| text::encode(body, encoding, false).map_err(|error| fault::of_text(path, &error));
+    let encoded = |body: &str| {
+        text::encode(body, encoding, false).map_err(|error| fault::of_text(path, &error))
+    };
     if args.mode != Mode::Append || old.is_empty() {
         return Ok((encoded(&args.content)?, encoding, None));
     }
     // What is there is kept byte for byte; only the addition is made to fit.
     let there = Text::decode(old, Some(encoding)).map_err(|error| fault::of_text(path, &error))?;
     let crlf = LineEnding::of(&there.body) == LineEnding::Crlf;
-    let addition = if crlf { args.content.replace("\r\n", "\n").replace('\n', "\r\n") } else { args.content.clone() };
+    let addition = if crlf {
+        args.content.replace("\r\n", "\n").replace('\n', "\r\n")
+    } else {
+        args.content.clone()
+    };
     let addition = encoded(&addition)?;
     let mark = encoded("")?.len();
     let mut bytes = old.to_vec();
@@ -179,14 +215,30 @@ mod tests {
     #[tokio::test]
     async fn a_file_is_created_with_its_directories_and_replaced_with_its_mode() {
         let team = team().await;
-        let made = ok(&team, "write_file", json!({"path": "src/a/run.sh", "content": "one\n"})).await;
+        let made = ok(
+            &team,
+            "write_file",
+            json!({"path": "src/a/run.sh", "content": "one\n"}),
+        )
+        .await;
         let at = root(&team).join("src/a/run.sh");
-        assert_eq!((&made["created"], &made["size_bytes"]), (&json!(true), &json!(4)));
+        assert_eq!(
+            (&made["created"], &made["size_bytes"]),
+            (&json!(true), &json!(4))
+        );
         std::fs::set_permissions(&at, std::fs::Permissions::from_mode(0o755)).unwrap();
-        let again = ok(&team, "write_file", json!({"path": "src/a/run.sh", "content": "two\n"})).await;
+        let again = ok(
+            &team,
+            "write_file",
+            json!({"path": "src/a/run.sh", "content": "two\n"}),
+        )
+        .await;
         assert_eq!(again["created"], false);
         assert_eq!(std::fs::read_to_string(&at).unwrap(), "two\n");
-        assert_eq!(std::fs::metadata(&at).unwrap().permissions().mode() & 0o777, 0o755);
+        assert_eq!(
+            std::fs::metadata(&at).unwrap().permissions().mode() & 0o777,
+            0o755
+        );
         let read = ok(&team, "read_text_file", json!({"path": "src/a/run.sh"})).await;
         assert_eq!(read["etag"], again["etag"]);
     }
@@ -194,11 +246,24 @@ mod tests {
     #[tokio::test]
     async fn create_refuses_and_without_parents_nothing_is_made() {
         let team = team().await;
-        ok(&team, "write_file", json!({"path": "a", "content": "1", "mode": "create"})).await;
-        let again = refused(&team, "write_file", json!({"path": "a", "content": "2", "mode": "create"})).await;
+        ok(
+            &team,
+            "write_file",
+            json!({"path": "a", "content": "1", "mode": "create"}),
+        )
+        .await;
+        let again = refused(
+            &team,
+            "write_file",
+            json!({"path": "a", "content": "2", "mode": "create"}),
+        )
+        .await;
         assert_eq!(again.code, Code::Conflict);
         let args = json!({"path": "no/where", "content": "", "create_parents": false});
-        assert_eq!(refused(&team, "write_file", args).await.code, Code::NotFound);
+        assert_eq!(
+            refused(&team, "write_file", args).await.code,
+            Code::NotFound
+        );
         assert!(!root(&team).join("no").exists());
     }
 
@@ -206,14 +271,22 @@ mod tests {
     async fn if_match_guards_against_lost_updates() {
         let team = team().await;
         let first = ok(&team, "write_file", json!({"path": "a", "content": "1"})).await;
-        let second = ok(&team, "write_file", json!({"path": "a", "content": "2", "if_match": first["etag"]})).await;
+        let second = ok(
+            &team,
+            "write_file",
+            json!({"path": "a", "content": "2", "if_match": first["etag"]}),
+        )
+        .await;
         let stale = json!({"path": "a", "content": "3", "if_match": first["etag"]});
         let error = refused(&team, "write_file", stale).await;
         assert_eq!(error.code, Code::PreconditionFailed);
         assert_eq!(error.details.unwrap()["etag"], second["etag"]);
         assert_eq!(std::fs::read_to_string(root(&team).join("a")).unwrap(), "2");
         let gone = json!({"path": "b", "content": "3", "if_match": first["etag"]});
-        assert_eq!(refused(&team, "write_file", gone).await.code, Code::PreconditionFailed);
+        assert_eq!(
+            refused(&team, "write_file", gone).await.code,
+            Code::PreconditionFailed
+        );
     }
 
     #[tokio::test]
@@ -222,14 +295,36 @@ mod tests {
         let at = root(&team);
         std::fs::write(at.join("dos"), b"a\xe9\r\n").unwrap();
         std::fs::write(at.join("wide"), b"\xff\xfea\0").unwrap();
-        let dos = ok(&team, "write_file", json!({"path": "dos", "content": "b\nc\n", "mode": "append"})).await;
+        let dos = ok(
+            &team,
+            "write_file",
+            json!({"path": "dos", "content": "b\nc\n", "mode": "append"}),
+        )
+        .await;
         assert_eq!(dos["line_ending"], "crlf");
-        assert_eq!(std::fs::read(at.join("dos")).unwrap(), b"a\xe9\r\nb\r\nc\r\n");
-        ok(&team, "write_file", json!({"path": "wide", "content": "b", "mode": "append"})).await;
+        assert_eq!(
+            std::fs::read(at.join("dos")).unwrap(),
+            b"a\xe9\r\nb\r\nc\r\n"
+        );
+        ok(
+            &team,
+            "write_file",
+            json!({"path": "wide", "content": "b", "mode": "append"}),
+        )
+        .await;
         assert_eq!(std::fs::read(at.join("wide")).unwrap(), b"\xff\xfea\0b\0");
         ok(&team, "write_file", json!({"path": "wide", "content": "z"})).await;
-        assert_eq!(std::fs::read(at.join("wide")).unwrap(), b"\xff\xfez\0", "a replaced file keeps its encoding");
-        ok(&team, "write_file", json!({"path": "new", "content": "z", "mode": "append"})).await;
+        assert_eq!(
+            std::fs::read(at.join("wide")).unwrap(),
+            b"\xff\xfez\0",
+            "a replaced file keeps its encoding"
+        );
+        ok(
+            &team,
+            "write_file",
+            json!({"path": "new", "content": "z", "mode": "append"}),
+        )
+        .await;
         assert_eq!(std::fs::read(at.join("new")).unwrap(), b"z");
     }
 
@@ -238,12 +333,28 @@ mod tests {
         let team = team().await;
         let at = root(&team);
         std::os::unix::fs::symlink(&team.host.data, at.join("out")).unwrap();
-        for path in [".git/hooks/pre-commit", ".GIT/config", "git~1/config", "out/x", "../x", "/tmp/x", "a/"] {
+        for path in [
+            ".git/hooks/pre-commit",
+            ".GIT/config",
+            "git~1/config",
+            "out/x",
+            "../x",
+            "/tmp/x",
+            "a/",
+        ] {
             let error = refused(&team, "write_file", json!({"path": path, "content": "x"})).await;
-            assert_eq!(error.code, Code::InvalidArgument, "{path}: {}", error.message);
+            assert_eq!(
+                error.code,
+                Code::InvalidArgument,
+                "{path}: {}",
+                error.message
+            );
         }
         assert!(!team.host.data.join("x").exists());
         let long = json!({"path": "big", "content": "x".repeat((10 << 20) + 1)});
-        assert_eq!(refused(&team, "write_file", long).await.code, Code::TooLarge);
+        assert_eq!(
+            refused(&team, "write_file", long).await.code,
+            Code::TooLarge
+        );
     }
 }

@@ -40,11 +40,20 @@ pub fn add(
         touched.insert(path);
         0
     };
-    let options = if force { IndexAddOption::FORCE } else { IndexAddOption::DEFAULT };
+    let options = if force {
+        IndexAddOption::FORCE
+    } else {
+        IndexAddOption::DEFAULT
+    };
     // libgit2 takes these as patterns whatever the flags say, so what could be one is left to the callback.
-    let plain = |path: &RelPath| !path.is_root() && !path.as_str().contains(['*', '?', '[', '\\', '!', '#', ' ']);
-    let specs: Vec<&str> =
-        if paths.iter().all(plain) { paths.iter().map(RelPath::as_str).collect() } else { vec!["*"] };
+    let plain = |path: &RelPath| {
+        !path.is_root() && !path.as_str().contains(['*', '?', '[', '\\', '!', '#', ' '])
+    };
+    let specs: Vec<&str> = if paths.iter().all(plain) {
+        paths.iter().map(RelPath::as_str).collect()
+    } else {
+        vec!["*"]
+    };
     let done = index.add_all(&specs, options, Some(&mut each));
     if stopped {
         return Err(Error::Stopped);
@@ -55,7 +64,13 @@ pub fn add(
 }
 
 /// Refuses a path that leads through a link, names nothing, or is ignored.
-fn check(repository: &Repository, index: &Index, files: &Beneath, path: &RelPath, force: bool) -> Result<(), Error> {
+fn check(
+    repository: &Repository,
+    index: &Index,
+    files: &Beneath,
+    path: &RelPath,
+    force: bool,
+) -> Result<(), Error> {
     if path.is_root() {
         return Ok(());
     }
@@ -64,7 +79,9 @@ fn check(repository: &Repository, index: &Index, files: &Beneath, path: &RelPath
         Ok(_) => {}
         // A directory that is gone: its files may be staged as deleted.
         Err(FileError::NotFound | FileError::NotADirectory) if tracked => return Ok(()),
-        Err(FileError::NotFound | FileError::NotADirectory) => return Err(Error::NoMatch(path.to_string())),
+        Err(FileError::NotFound | FileError::NotADirectory) => {
+            return Err(Error::NoMatch(path.to_string()));
+        }
         Err(FileError::Symlink) => return Err(Error::ThroughLink(path.to_string())),
         Err(other) => return Err(other.into()),
     }

@@ -42,7 +42,10 @@ pub fn create<'r>(
 
 /// Whether a branch above or below `name` in its path is in the way.
 fn has_relative(repository: &Repository, name: &str) -> Result<bool, Error> {
-    let below = repository.references_glob(&format!("refs/heads/{name}/*"))?.next().is_some();
+    let below = repository
+        .references_glob(&format!("refs/heads/{name}/*"))?
+        .next()
+        .is_some();
     let above = name.match_indices('/').filter_map(|(at, _)| name.get(..at));
     let mut above = above.map(|part| repository.find_reference(&format!("refs/heads/{part}")));
     Ok(below || above.any(|found| found.is_ok()))
@@ -53,7 +56,12 @@ fn has_relative(repository: &Repository, name: &str) -> Result<bool, Error> {
 /// # Errors
 /// [`Error::LocalChanges`] when files differ from HEAD and the target too, unless `force`; [`Error::BranchBusy`] when
 /// another agent has the branch.
-pub fn checkout(repository: &Repository, target: &str, agent: &AgentId, force: bool) -> Result<At, Error> {
+pub fn checkout(
+    repository: &Repository,
+    target: &str,
+    agent: &AgentId,
+    force: bool,
+) -> Result<At, Error> {
     let branch = match name::check_branch(target) {
         Ok(()) => name::branch(repository, target)?,
         Err(_) => None,
@@ -65,24 +73,36 @@ pub fn checkout(repository: &Repository, target: &str, agent: &AgentId, force: b
         let commit = name::commit(repository, target)?;
         tree(repository, &commit, force)?;
         repository.set_head_detached(commit.id())?;
-        return Ok(At { branch: None, commit: Some(commit.id()) });
+        return Ok(At {
+            branch: None,
+            commit: Some(commit.id()),
+        });
     };
     check_free(repository, target, agent)?;
     let commit = branch.get().peel_to_commit()?;
     tree(repository, &commit, force)?;
     repository.set_head(&format!("refs/heads/{target}"))?;
-    Ok(At { branch: Some(target.to_owned()), commit: Some(commit.id()) })
+    Ok(At {
+        branch: Some(target.to_owned()),
+        commit: Some(commit.id()),
+    })
 }
 
 fn to_unborn(repository: &Repository, branch: &str, agent: &AgentId) -> Result<At, Error> {
     check_free(repository, branch, agent)?;
     repository.set_head(&format!("refs/heads/{branch}"))?;
-    Ok(At { branch: Some(branch.to_owned()), commit: None })
+    Ok(At {
+        branch: Some(branch.to_owned()),
+        commit: None,
+    })
 }
 
 fn check_free(repository: &Repository, branch: &str, agent: &AgentId) -> Result<(), Error> {
     match branch_holder(repository, branch, agent)? {
-        Some(holder) => Err(Error::BranchBusy { branch: branch.to_owned(), holder }),
+        Some(holder) => Err(Error::BranchBusy {
+            branch: branch.to_owned(),
+            holder,
+        }),
         None => Ok(()),
     }
 }

@@ -52,7 +52,9 @@ pub fn commit(repository: &Repository, wanted: &Wanted, who: &Who) -> Result<Com
     if index.has_conflicts() {
         let conflicts = index.conflicts()?.flatten();
         let sides = conflicts.filter_map(|c| c.our.or(c.their).or(c.ancestor));
-        return Err(Error::Conflicted(sides.map(|side| shown(&side.path)).collect()));
+        return Err(Error::Conflicted(
+            sides.map(|side| shown(&side.path)).collect(),
+        ));
     }
     let tree = repository.find_tree(index.write_tree()?)?;
     let before = if wanted.amend {
@@ -62,23 +64,43 @@ pub fn commit(repository: &Repository, wanted: &Wanted, who: &Who) -> Result<Com
         head.clone()
     };
     let before_tree = before.as_ref().map(Commit::tree).transpose()?;
-    let unchanged = before_tree.as_ref().map_or(tree.is_empty(), |before| before.id() == tree.id());
+    let unchanged = before_tree
+        .as_ref()
+        .map_or(tree.is_empty(), |before| before.id() == tree.id());
     if unchanged && !wanted.allow_empty && !wanted.amend {
         return Err(nothing_staged(repository)?);
     }
-    let signature = Signature::new(&who.name, &who.email, &Time::new(who.now.div_euclid(1000), 0))?;
+    let signature = Signature::new(
+        &who.name,
+        &who.email,
+        &Time::new(who.now.div_euclid(1000), 0),
+    )?;
     let message = message(wanted, head.as_ref())?;
     let id = match &head {
-        Some(old) if wanted.amend => {
-            old.amend(Some("HEAD"), None, Some(&signature), None, Some(&message), Some(&tree))?
-        }
+        Some(old) if wanted.amend => old.amend(
+            Some("HEAD"),
+            None,
+            Some(&signature),
+            None,
+            Some(&message),
+            Some(&tree),
+        )?,
         _ => {
             let parents: Vec<&Commit<'_>> = head.iter().collect();
-            repository.commit(Some("HEAD"), &signature, &signature, &message, &tree, &parents)?
+            repository.commit(
+                Some("HEAD"),
+                &signature,
+                &signature,
+                &message,
+                &tree,
+                &parents,
+            )?
         }
     };
     let made = repository.find_commit(id)?;
-    let stats = repository.diff_tree_to_tree(before_tree.as_ref(), Some(&tree), None)?.stats()?;
+    let stats = repository
+        .diff_tree_to_tree(before_tree.as_ref(), Some(&tree), None)?
+        .stats()?;
     Ok(Committed {
         id,
         parents: made.parent_ids().collect(),
@@ -98,22 +120,40 @@ fn start_default_branch(repository: &Repository, id: Oid) -> Result<Option<Strin
     if name::branch(repository, &branch)?.is_some() {
         return Ok(None);
     }
-    repository.reference(&format!("refs/heads/{branch}"), id, false, "first commit of the repository")?;
+    repository.reference(
+        &format!("refs/heads/{branch}"),
+        id,
+        false,
+        "first commit of the repository",
+    )?;
     Ok(Some(branch))
 }
 
 fn check_expected(head: Option<&Commit<'_>>, expected: Option<&str>) -> Result<(), Error> {
-    let Some(expected) = expected else { return Ok(()) };
+    let Some(expected) = expected else {
+        return Ok(());
+    };
     let current = head.map_or_else(|| "unborn".to_owned(), |head| head.id().to_string());
-    let same = current == expected || (expected.len() >= 7 && head.is_some() && current.starts_with(expected));
-    if same { Ok(()) } else { Err(Error::HeadMoved(current)) }
+    let same = current == expected
+        || (expected.len() >= 7 && head.is_some() && current.starts_with(expected));
+    if same {
+        Ok(())
+    } else {
+        Err(Error::HeadMoved(current))
+    }
 }
 
 fn nothing_staged(repository: &Repository) -> Result<Error, Error> {
     let items = status::status(repository, &[], true)?;
-    let untracked = items.iter().filter(|item| item.unstaged == Some(status::Change::Untracked)).count();
+    let untracked = items
+        .iter()
+        .filter(|item| item.unstaged == Some(status::Change::Untracked))
+        .count();
     let unstaged = items.iter().filter(|item| item.unstaged.is_some()).count() - untracked;
-    Ok(Error::NothingStaged { unstaged, untracked })
+    Ok(Error::NothingStaged {
+        unstaged,
+        untracked,
+    })
 }
 
 fn message(wanted: &Wanted, head: Option<&Commit<'_>>) -> Result<String, Error> {

@@ -22,7 +22,11 @@ pub enum Sides {
     /// HEAD and index.
     Staged,
     /// Two commits; `from` defaults to the first parent of `to`, and `to` to HEAD.
-    Range { from: Option<String>, to: Option<String>, merge_base: bool },
+    Range {
+        from: Option<String>,
+        to: Option<String>,
+        merge_base: bool,
+    },
 }
 
 /// How a file's difference is shown.
@@ -84,7 +88,11 @@ pub fn compare<'r>(
     context: u32,
 ) -> Result<(Diff<'r>, Ends), Error> {
     let mut options = DiffOptions::new();
-    options.context_lines(context).include_typechange(true).ignore_submodules(false).max_size(MAX_FILE);
+    options
+        .context_lines(context)
+        .include_typechange(true)
+        .ignore_submodules(false)
+        .max_size(MAX_FILE);
     options.indent_heuristic(true);
     if !paths.iter().any(RelPath::is_root) {
         options.disable_pathspec_match(true);
@@ -93,14 +101,21 @@ pub fn compare<'r>(
         }
     }
     let (mut diff, ends) = match sides {
-        Sides::Unstaged => (repository.diff_index_to_workdir(None, Some(&mut options))?, (None, None)),
+        Sides::Unstaged => (
+            repository.diff_index_to_workdir(None, Some(&mut options))?,
+            (None, None),
+        ),
         Sides::Staged => {
             let head = name::head(repository)?;
             let tree = head.as_ref().map(git2::Commit::tree).transpose()?;
             let diff = repository.diff_tree_to_index(tree.as_ref(), None, Some(&mut options))?;
             (diff, (head.map(|head| head.id()), None))
         }
-        Sides::Range { from, to, merge_base } => {
+        Sides::Range {
+            from,
+            to,
+            merge_base,
+        } => {
             let to = name::commit(repository, to.as_deref().unwrap_or("HEAD"))?;
             let from = match from {
                 Some(from) => Some(name::commit(repository, from)?),
@@ -114,7 +129,11 @@ pub fn compare<'r>(
                 from => from,
             };
             let old = from.as_ref().map(git2::Commit::tree).transpose()?;
-            let diff = repository.diff_tree_to_tree(old.as_ref(), Some(&to.tree()?), Some(&mut options))?;
+            let diff = repository.diff_tree_to_tree(
+                old.as_ref(),
+                Some(&to.tree()?),
+                Some(&mut options),
+            )?;
             (diff, (from.map(|from| from.id()), Some(to.id())))
         }
     };
@@ -157,16 +176,24 @@ pub fn page(
             },
             _ => 0,
         };
-        let Some(mut item) = item(&delta) else { continue };
+        let Some(mut item) = item(&delta) else {
+            continue;
+        };
         if page.items.len() == limit || (room == 0 && !page.items.is_empty()) {
-            page.next = page.items.last().map(|last| After { path: last.path.clone(), line: None });
+            page.next = page.items.last().map(|last| After {
+                path: last.path.clone(),
+                line: None,
+            });
             return Ok(page);
         }
         if format != Format::NameStatus {
             let text = fill(diff, index, format, &mut item)?;
             let (piece, used) = patch::piece(&text, skip, room);
             if used == 0 && !text.is_empty() && !page.items.is_empty() {
-                page.next = page.items.last().map(|last| After { path: last.path.clone(), line: None });
+                page.next = page.items.last().map(|last| After {
+                    path: last.path.clone(),
+                    line: None,
+                });
                 return Ok(page);
             }
             room = room.saturating_sub(piece.len());
@@ -176,7 +203,10 @@ pub fn page(
         room = room.saturating_sub(item.path.len() + 96);
         if item.continued {
             let line = skip + item.patch.lines().count();
-            page.next = Some(After { path: item.path.clone(), line: Some(line) });
+            page.next = Some(After {
+                path: item.path.clone(),
+                line: Some(line),
+            });
             page.items.push(item);
             return Ok(page);
         }
@@ -186,8 +216,15 @@ pub fn page(
 }
 
 /// Adds the counts to `item` and returns its patch in `format`, empty for binary files and `Stat`.
-fn fill(diff: &Diff<'_>, index: usize, format: Format, item: &mut FileDiff) -> Result<String, Error> {
-    let Some(mut patch) = Patch::from_diff(diff, index)? else { return Ok(String::new()) };
+fn fill(
+    diff: &Diff<'_>,
+    index: usize,
+    format: Format,
+    item: &mut FileDiff,
+) -> Result<String, Error> {
+    let Some(mut patch) = Patch::from_diff(diff, index)? else {
+        return Ok(String::new());
+    };
     item.binary = patch.delta().flags().is_binary();
     if item.binary {
         return Ok(String::new());
@@ -204,7 +241,10 @@ fn fill(diff: &Diff<'_>, index: usize, format: Format, item: &mut FileDiff) -> R
 
 /// Deltas are sorted by this, byte by byte.
 fn path_of(delta: &DiffDelta<'_>) -> String {
-    let path = delta.new_file().path_bytes().or_else(|| delta.old_file().path_bytes());
+    let path = delta
+        .new_file()
+        .path_bytes()
+        .or_else(|| delta.old_file().path_bytes());
     path.map(shown).unwrap_or_default()
 }
 
@@ -212,7 +252,8 @@ fn item(delta: &DiffDelta<'_>) -> Option<FileDiff> {
     let change = Change::of_delta(delta.status())?;
     let moved = matches!(change, Change::Renamed | Change::Copied);
     let (old, new) = (delta.old_file(), delta.new_file());
-    let both = !matches!(change, Change::Added | Change::Deleted | Change::Untracked) && old.mode() != new.mode();
+    let both = !matches!(change, Change::Added | Change::Deleted | Change::Untracked)
+        && old.mode() != new.mode();
     Some(FileDiff {
         path: path_of(delta),
         from: old.path_bytes().filter(|_| moved).map(shown),

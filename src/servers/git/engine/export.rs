@@ -28,7 +28,12 @@ pub fn export(
     most: u64,
     stop: &dyn Fn() -> bool,
 ) -> Result<Exported, Error> {
-    let mut export = Export { repository, most, stop, done: Exported::default() };
+    let mut export = Export {
+        repository,
+        most,
+        stop,
+        done: Exported::default(),
+    };
     export.tree(&commit.tree()?, into, &RelPath::root())?;
     Ok(export.done)
 }
@@ -47,7 +52,11 @@ impl Export<'_> {
                 return Err(Error::Stopped);
             }
             let shown_name = shown(entry.name_bytes());
-            let unsafe_name = || Error::Unsafe(format!("the tree holds the name {shown_name:?}, which is not safe to write"));
+            let unsafe_name = || {
+                Error::Unsafe(format!(
+                    "the tree holds the name {shown_name:?}, which is not safe to write"
+                ))
+            };
             let text = entry.name().map_err(|_| unsafe_name())?;
             let name = RelPath::parse(text).map_err(|_| unsafe_name())?;
             if name.as_str() != text || text.contains('/') {
@@ -102,7 +111,10 @@ fn stays_inside(target: &str, depth: usize) -> bool {
     if target.is_empty() || target.starts_with('/') || target.contains('\0') {
         return false;
     }
-    let mut parts = target.split('/').filter(|part| !matches!(*part, "" | ".")).peekable();
+    let mut parts = target
+        .split('/')
+        .filter(|part| !matches!(*part, "" | "."))
+        .peekable();
     let mut up = 0;
     while parts.next_if_eq(&"..").is_some() {
         up += 1;

@@ -53,7 +53,10 @@ pub fn log<'r>(
     stop: &dyn Fn() -> bool,
 ) -> Result<Page<'r>, Error> {
     let (tip, hide) = match after {
-        Some(after) => (oid(&after.tip)?, after.hide.as_deref().map(oid).transpose()?),
+        Some(after) => (
+            oid(&after.tip)?,
+            after.hide.as_deref().map(oid).transpose()?,
+        ),
         None => ends(repository, revision.unwrap_or("HEAD"))?,
     };
     let mut walk = repository.revwalk()?;
@@ -67,7 +70,10 @@ pub fn log<'r>(
     }
     let last = after.map(|after| oid(&after.last)).transpose()?;
     let mut skipping = last.is_some();
-    let mut page = Page { commits: Vec::new(), next: None };
+    let mut page = Page {
+        commits: Vec::new(),
+        next: None,
+    };
     let mut scanned = 0;
     let mut seen = None;
     for id in walk {
@@ -103,7 +109,11 @@ fn oid(text: &str) -> Result<Oid, Error> {
 
 fn ends(repository: &Repository, revision: &str) -> Result<(Oid, Option<Oid>), Error> {
     let id = |revision: &str| {
-        let revision = if revision.is_empty() { "HEAD" } else { revision };
+        let revision = if revision.is_empty() {
+            "HEAD"
+        } else {
+            revision
+        };
         name::commit(repository, revision).map(|commit| commit.id())
     };
     match revision.split_once("..") {
@@ -120,7 +130,9 @@ fn matches(
     stop: &dyn Fn() -> bool,
 ) -> Result<bool, Error> {
     let time = commit.time().seconds();
-    if filter.since.is_some_and(|since| time < since) || filter.until.is_some_and(|until| time > until) {
+    if filter.since.is_some_and(|since| time < since)
+        || filter.until.is_some_and(|until| time > until)
+    {
         return Ok(false);
     }
     let contains = |text: &str, part: &str| text.to_lowercase().contains(&part.to_lowercase());
@@ -131,7 +143,11 @@ fn matches(
             return Ok(false);
         }
     }
-    if filter.grep.as_ref().is_some_and(|grep| !contains(&shown(commit.message_bytes()), grep)) {
+    if filter
+        .grep
+        .as_ref()
+        .is_some_and(|grep| !contains(&shown(commit.message_bytes()), grep))
+    {
         return Ok(false);
     }
     if !filter.paths.is_empty() && !touches(commit, &filter.paths, filter.first_parent)? {
@@ -151,12 +167,18 @@ fn touches(commit: &Commit<'_>, paths: &[RelPath], first_parent: bool) -> Result
         if path.is_root() {
             return Some((tree.id(), 0));
         }
-        tree.get_path(Path::new(path.as_str())).ok().map(|entry| (entry.id(), entry.filemode()))
+        tree.get_path(Path::new(path.as_str()))
+            .ok()
+            .map(|entry| (entry.id(), entry.filemode()))
     };
     let differs = |other: Option<&Tree<'_>>| {
-        paths.iter().any(|path| at(&tree, path) != other.and_then(|other| at(other, path)))
+        paths
+            .iter()
+            .any(|path| at(&tree, path) != other.and_then(|other| at(other, path)))
     };
-    let parents = commit.parents().take(if first_parent { 1 } else { usize::MAX });
+    let parents = commit
+        .parents()
+        .take(if first_parent { 1 } else { usize::MAX });
     let mut any = false;
     for parent in parents {
         any = true;
@@ -178,13 +200,18 @@ fn changes_count(
     if commit.parent_count() > 1 && !filter.first_parent {
         return Ok(false);
     }
-    let old = commit.parents().next().map(|parent| parent.tree()).transpose()?;
+    let old = commit
+        .parents()
+        .next()
+        .map(|parent| parent.tree())
+        .transpose()?;
     let mut options = DiffOptions::new();
     options.disable_pathspec_match(true);
     for path in filter.paths.iter().filter(|path| !path.is_root()) {
         options.pathspec(path.as_str());
     }
-    let diff = repository.diff_tree_to_tree(old.as_ref(), Some(&commit.tree()?), Some(&mut options))?;
+    let diff =
+        repository.diff_tree_to_tree(old.as_ref(), Some(&commit.tree()?), Some(&mut options))?;
     let count = |id: Oid| {
         let blob = repository.find_blob(id).ok();
         blob.map_or(0, |blob| shown(blob.content()).matches(text).count())

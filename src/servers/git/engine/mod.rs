@@ -81,7 +81,9 @@ pub enum Error {
 fn found<T>(answer: Result<T, git2::Error>) -> Result<Option<T>, git2::Error> {
     match answer {
         Ok(value) => Ok(Some(value)),
-        Err(error) if matches!(error.code(), ErrorCode::NotFound | ErrorCode::UnbornBranch) => Ok(None),
+        Err(error) if matches!(error.code(), ErrorCode::NotFound | ErrorCode::UnbornBranch) => {
+            Ok(None)
+        }
         Err(error) => Err(error),
     }
 }

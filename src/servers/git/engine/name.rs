@@ -21,7 +21,9 @@ pub fn commit<'r>(repository: &'r Repository, revision: &str) -> Result<Commit<'
         || revision.contains(':')
         || revision.contains("{/")
         || revision.contains("..")
-        || revision.chars().any(|c| c.is_whitespace() || c.is_control());
+        || revision
+            .chars()
+            .any(|c| c.is_whitespace() || c.is_control());
     if bad {
         return Err(Error::BadRevision(revision.to_owned()));
     }
@@ -29,7 +31,9 @@ pub fn commit<'r>(repository: &'r Repository, revision: &str) -> Result<Commit<'
         return Err(Error::Unborn);
     }
     let missing = || Error::NoSuchRevision(revision.to_owned());
-    let object = repository.revparse_single(revision).map_err(|_| missing())?;
+    let object = repository
+        .revparse_single(revision)
+        .map_err(|_| missing())?;
     object.peel_to_commit().map_err(|_| missing())
 }
 
@@ -60,8 +64,14 @@ pub fn branch<'r>(repository: &'r Repository, name: &str) -> Result<Option<Branc
 
 /// Refuses what git would not take as a branch, or would take for something else.
 pub fn check_branch(name: &str) -> Result<(), Error> {
-    let fits = !name.starts_with('-') && name != "HEAD" && Reference::is_valid_name(&format!("refs/heads/{name}"));
-    if fits { Ok(()) } else { Err(Error::BadBranch(name.to_owned())) }
+    let fits = !name.starts_with('-')
+        && name != "HEAD"
+        && Reference::is_valid_name(&format!("refs/heads/{name}"));
+    if fits {
+        Ok(())
+    } else {
+        Err(Error::BadBranch(name.to_owned()))
+    }
 }
 
 /// Refuses to make a branch in another agent's part, `agent/<agent>/…`, or one that would block all of them.
@@ -80,11 +90,18 @@ pub fn paths(texts: &[String]) -> Result<Vec<RelPath>, Error> {
 }
 
 fn path(text: &str) -> Result<RelPath, Error> {
-    let trimmed = if text.len() > 1 { text.strip_suffix('/').unwrap_or(text) } else { text };
+    let trimmed = if text.len() > 1 {
+        text.strip_suffix('/').unwrap_or(text)
+    } else {
+        text
+    };
     if trimmed.starts_with('-') {
         return Err(Error::DashPath(text.to_owned()));
     }
-    let bad = |why| Error::BadPath { path: text.to_owned(), why };
+    let bad = |why| Error::BadPath {
+        path: text.to_owned(),
+        why,
+    };
     RelPath::parse(trimmed).map_err(bad)
 }
 
@@ -95,13 +112,24 @@ mod tests {
     #[test]
     fn branches_are_ones_own_or_common() {
         let ann = AgentId::new("ann").unwrap();
-        for fine in ["main", "feature/x", "agent/ann/work", "agent/ann/x/y", "agents"] {
-            assert!(check_branch(fine).is_ok() && check_own(fine, &ann).is_ok(), "{fine}");
+        for fine in [
+            "main",
+            "feature/x",
+            "agent/ann/work",
+            "agent/ann/x/y",
+            "agents",
+        ] {
+            assert!(
+                check_branch(fine).is_ok() && check_own(fine, &ann).is_ok(),
+                "{fine}"
+            );
         }
         for foreign in ["agent", "agent/ann", "agent/bea/work", "agent/bea"] {
             assert!(check_own(foreign, &ann).is_err(), "{foreign}");
         }
-        for bad in ["", "-d", "HEAD", "a b", "a..b", "a.lock", "/a", "a/", "a@{1}", "a~1", "a:b", "\0"] {
+        for bad in [
+            "", "-d", "HEAD", "a b", "a..b", "a.lock", "/a", "a/", "a@{1}", "a~1", "a:b", "\0",
+        ] {
             assert!(check_branch(bad).is_err(), "{bad:?}");
         }
     }

@@ -16,7 +16,9 @@ pub fn piece(text: &str, skip: usize, room: usize) -> (String, usize) {
     let mut out = String::new();
     let mut used = 0;
     for line in text.lines().skip(skip) {
-        let shown = line.get(..line.floor_char_boundary(MAX_LINE)).unwrap_or(line);
+        let shown = line
+            .get(..line.floor_char_boundary(MAX_LINE))
+            .unwrap_or(line);
         if out.len() + shown.len() + 1 > room {
             break;
         }
@@ -115,7 +117,17 @@ mod tests {
 
     #[test]
     fn words_are_marked_where_they_changed() {
-        let patch = Patch::from_buffers(b"keep\nthe old word\n", None, b"keep\nthe new word\n", None, None).unwrap();
-        assert_eq!(words(&patch).unwrap(), "@@ -1,2 +1,2 @@\nkeep\nthe [-old-]{+new+} word\n");
+        let patch = Patch::from_buffers(
+            b"keep\nthe old word\n",
+            None,
+            b"keep\nthe new word\n",
+            None,
+            None,
+        )
+        .unwrap();
+        assert_eq!(
+            words(&patch).unwrap(),
+            "@@ -1,2 +1,2 @@\nkeep\nthe [-old-]{+new+} word\n"
+        );
     }
 }

@@ -55,7 +55,11 @@ pub struct Item {
 }
 
 /// Every file that differs, by path; below `paths` when there are any.
-pub fn status(repository: &Repository, paths: &[RelPath], untracked: bool) -> Result<Vec<Item>, Error> {
+pub fn status(
+    repository: &Repository,
+    paths: &[RelPath],
+    untracked: bool,
+) -> Result<Vec<Item>, Error> {
     let mut options = StatusOptions::new();
     options
         .include_untracked(untracked)
@@ -83,9 +87,15 @@ fn item(entry: &StatusEntry<'_>) -> Option<Item> {
     if staged.is_none() && unstaged.is_none() {
         return None;
     }
-    let renamed = entry.head_to_index().filter(|_| staged == Some(Change::Renamed));
-    let old = renamed.as_ref().and_then(|delta| delta.old_file().path_bytes());
-    let new = renamed.as_ref().and_then(|delta| delta.new_file().path_bytes());
+    let renamed = entry
+        .head_to_index()
+        .filter(|_| staged == Some(Change::Renamed));
+    let old = renamed
+        .as_ref()
+        .and_then(|delta| delta.old_file().path_bytes());
+    let new = renamed
+        .as_ref()
+        .and_then(|delta| delta.new_file().path_bytes());
     Some(Item {
         path: shown(new.unwrap_or_else(|| entry.path_bytes())),
         staged,

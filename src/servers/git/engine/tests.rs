@@ -23,7 +23,9 @@ impl Room {
         let data = tempfile::tempdir().unwrap();
         let spaces = Workspaces::new(data.path());
         let id = Self::id("ann");
-        spaces.create_repository(&id.project, &id.repo, "main").unwrap();
+        spaces
+            .create_repository(&id.project, &id.repo, "main")
+            .unwrap();
         let room = Self { spaces, data };
         room.spaces.files(&id).unwrap();
         room
@@ -39,7 +41,9 @@ impl Room {
 
     fn root(&self, agent: &str) -> PathBuf {
         self.spaces.files(&Self::id(agent)).unwrap();
-        self.data.path().join(format!("projects/shop/workspaces/{agent}/main"))
+        self.data
+            .path()
+            .join(format!("projects/shop/workspaces/{agent}/main"))
     }
 
     fn repo(&self, agent: &str) -> Repository {
@@ -53,17 +57,29 @@ impl Room {
     }
 
     fn add(&self, paths: &[&str]) -> Result<Vec<String>, Error> {
-        let paths: Vec<RelPath> = paths.iter().map(|path| RelPath::parse(path).unwrap()).collect();
+        let paths: Vec<RelPath> = paths
+            .iter()
+            .map(|path| RelPath::parse(path).unwrap())
+            .collect();
         let files = self.spaces.files(&Self::id("ann")).unwrap();
-        Ok(add::add(&self.repo("ann"), &files, &paths, false, &go)?.into_iter().collect())
+        Ok(add::add(&self.repo("ann"), &files, &paths, false, &go)?
+            .into_iter()
+            .collect())
     }
 
     fn commit(&self, message: &str) -> Result<Committed, Error> {
-        self.commit_as(&Wanted { message: Some(message.into()), ..Wanted::default() })
+        self.commit_as(&Wanted {
+            message: Some(message.into()),
+            ..Wanted::default()
+        })
     }
 
     fn commit_as(&self, wanted: &Wanted) -> Result<Committed, Error> {
-        let who = Who { name: "ann".into(), email: "ann@shop".into(), now: 1_000_000 };
+        let who = Who {
+            name: "ann".into(),
+            email: "ann@shop".into(),
+            now: 1_000_000,
+        };
         commit::commit(&self.repo("ann"), wanted, &who)
     }
 
@@ -71,7 +87,9 @@ impl Room {
     fn save(&self, path: &str, content: &str) -> Oid {
         self.write(path, content);
         self.add(&["."]).unwrap();
-        self.commit(&format!("change {path}\n\nwith a body")).unwrap().id
+        self.commit(&format!("change {path}\n\nwith a body"))
+            .unwrap()
+            .id
     }
 }
 
@@ -86,18 +104,42 @@ fn from_nothing_to_the_first_commit() {
     room.write("src/b.txt", "two\n");
     let repo = room.repo("ann");
     assert!(name::head(&repo).unwrap().is_none());
-    assert_eq!(name::head_branch(&repo).unwrap().as_deref(), Some("agent/ann/work"));
+    assert_eq!(
+        name::head_branch(&repo).unwrap().as_deref(),
+        Some("agent/ann/work")
+    );
     assert!(matches!(name::commit(&repo, "HEAD"), Err(Error::Unborn)));
-    assert!(matches!(room.commit("x"), Err(Error::NothingStaged { unstaged: 0, untracked: 2 })));
+    assert!(matches!(
+        room.commit("x"),
+        Err(Error::NothingStaged {
+            unstaged: 0,
+            untracked: 2
+        })
+    ));
     assert_eq!(room.add(&["a.txt"]).unwrap(), ["a.txt"]);
     let items = status::status(&room.repo("ann"), &[], true).unwrap();
-    assert_eq!((items[0].path.as_str(), items[0].staged, items[0].unstaged), ("a.txt", Some(status::Change::Added), None));
-    assert_eq!((items[1].path.as_str(), items[1].unstaged), ("src/b.txt", Some(status::Change::Untracked)));
+    assert_eq!(
+        (items[0].path.as_str(), items[0].staged, items[0].unstaged),
+        ("a.txt", Some(status::Change::Added), None)
+    );
+    assert_eq!(
+        (items[1].path.as_str(), items[1].unstaged),
+        ("src/b.txt", Some(status::Change::Untracked))
+    );
 
-    let wanted = Wanted { message: Some("first".into()), expected_head: Some("unborn".into()), ..Wanted::default() };
+    let wanted = Wanted {
+        message: Some("first".into()),
+        expected_head: Some("unborn".into()),
+        ..Wanted::default()
+    };
     let done = room.commit_as(&wanted).unwrap();
-    assert_eq!((done.started.as_deref(), done.files, done.insertions), (Some("main"), 1, 1));
-    assert!(matches!(room.commit_as(&wanted), Err(Error::HeadMoved(head)) if head == done.id.to_string()));
+    assert_eq!(
+        (done.started.as_deref(), done.files, done.insertions),
+        (Some("main"), 1, 1)
+    );
+    assert!(
+        matches!(room.commit_as(&wanted), Err(Error::HeadMoved(head)) if head == done.id.to_string())
+    );
     room.add(&["."]).unwrap();
     let second = room.commit("second").unwrap();
     assert_eq!((second.started, second.parents), (None, vec![done.id]));
@@ -122,11 +164,21 @@ fn adding_stages_deletions_and_refuses_what_it_must() {
     assert!(matches!(room.add(&["nowhere"]), Err(Error::NoMatch(_))));
     std::fs::write(room.data.path().join("secret"), "secret").unwrap();
     std::os::unix::fs::symlink(room.data.path(), room.root("ann").join("out")).unwrap();
-    std::fs::hard_link(room.data.path().join("secret"), room.root("ann").join("hard")).unwrap();
-    assert!(matches!(room.add(&["out/secret"]), Err(Error::ThroughLink(_))));
+    std::fs::hard_link(
+        room.data.path().join("secret"),
+        room.root("ann").join("hard"),
+    )
+    .unwrap();
+    assert!(matches!(
+        room.add(&["out/secret"]),
+        Err(Error::ThroughLink(_))
+    ));
     assert!(matches!(room.add(&["hard"]), Err(Error::Files(_))));
     let touched = room.add(&["."]).unwrap();
-    assert!(touched.contains(&"out".to_owned()) && !touched.contains(&"out/secret".to_owned()), "{touched:?}");
+    assert!(
+        touched.contains(&"out".to_owned()) && !touched.contains(&"out/secret".to_owned()),
+        "{touched:?}"
+    );
     assert!(!touched.contains(&"x.log".to_owned()));
 }
 
@@ -137,36 +189,93 @@ fn amending_keeps_the_message_and_adds_trailers() {
     let tip = room.save("a", "2");
     room.write("a", "3");
     room.add(&["a"]).unwrap();
-    let wanted = Wanted { amend: true, co_authors: vec!["Bea <bea@shop>".into()], ..Wanted::default() };
+    let wanted = Wanted {
+        amend: true,
+        co_authors: vec!["Bea <bea@shop>".into()],
+        ..Wanted::default()
+    };
     let done = room.commit_as(&wanted).unwrap();
     let repo = room.repo("ann");
     let made = repo.find_commit(done.id).unwrap();
     assert_ne!(done.id, tip);
-    assert_eq!(made.message().unwrap(), "change a\n\nwith a body\n\nCo-authored-by: Bea <bea@shop>\n");
+    assert_eq!(
+        made.message().unwrap(),
+        "change a\n\nwith a body\n\nCo-authored-by: Bea <bea@shop>\n"
+    );
     assert_eq!(made.parent_count(), 1);
-    assert!(matches!(room.commit("again"), Err(Error::NothingStaged { .. })));
+    assert!(matches!(
+        room.commit("again"),
+        Err(Error::NothingStaged { .. })
+    ));
 }
 
 #[test]
 fn history_is_filtered_and_paged() {
     let room = Room::new();
-    let ids = [room.save("a", "1"), room.save("dir/b", "needle"), room.save("a", "2"), room.save("c", "3")];
+    let ids = [
+        room.save("a", "1"),
+        room.save("dir/b", "needle"),
+        room.save("a", "2"),
+        room.save("c", "3"),
+    ];
     let repo = room.repo("ann");
     let run = |revision: Option<&str>, filter: &log::Filter| -> Vec<Oid> {
         let page = log::log(&repo, revision, filter, None, 50, &go).unwrap();
         page.commits.iter().map(git2::Commit::id).collect()
     };
     let all: Vec<Oid> = ids.iter().rev().copied().collect();
-    let paths = |path: &str| log::Filter { paths: vec![RelPath::parse(path).unwrap()], ..log::Filter::default() };
+    let paths = |path: &str| log::Filter {
+        paths: vec![RelPath::parse(path).unwrap()],
+        ..log::Filter::default()
+    };
     assert_eq!(run(None, &log::Filter::default()), all);
     assert_eq!(run(None, &paths("a")), [ids[2], ids[0]]);
     assert_eq!(run(None, &paths("dir")), [ids[1]]);
-    assert_eq!(run(Some("HEAD~2..HEAD"), &log::Filter::default()), [ids[3], ids[2]]);
+    assert_eq!(
+        run(Some("HEAD~2..HEAD"), &log::Filter::default()),
+        [ids[3], ids[2]]
+    );
     assert_eq!(run(Some("HEAD~1.."), &log::Filter::default()), [ids[3]]);
-    assert_eq!(run(None, &log::Filter { grep: Some("CHANGE C".into()), ..log::Filter::default() }), [ids[3]]);
-    assert_eq!(run(None, &log::Filter { author: Some("bea".into()), ..log::Filter::default() }), [] as [Oid; 0]);
-    assert_eq!(run(None, &log::Filter { pickaxe: Some("needle".into()), ..log::Filter::default() }), [ids[1]]);
-    assert_eq!(run(None, &log::Filter { until: Some(999), ..log::Filter::default() }), [] as [Oid; 0]);
+    assert_eq!(
+        run(
+            None,
+            &log::Filter {
+                grep: Some("CHANGE C".into()),
+                ..log::Filter::default()
+            }
+        ),
+        [ids[3]]
+    );
+    assert_eq!(
+        run(
+            None,
+            &log::Filter {
+                author: Some("bea".into()),
+                ..log::Filter::default()
+            }
+        ),
+        [] as [Oid; 0]
+    );
+    assert_eq!(
+        run(
+            None,
+            &log::Filter {
+                pickaxe: Some("needle".into()),
+                ..log::Filter::default()
+            }
+        ),
+        [ids[1]]
+    );
+    assert_eq!(
+        run(
+            None,
+            &log::Filter {
+                until: Some(999),
+                ..log::Filter::default()
+            }
+        ),
+        [] as [Oid; 0]
+    );
     let (mut joined, mut after) = (Vec::new(), None);
     loop {
         let page = log::log(&repo, None, &log::Filter::default(), after.as_ref(), 3, &go).unwrap();
@@ -177,10 +286,25 @@ fn history_is_filtered_and_paged() {
         }
     }
     assert_eq!(joined, all);
-    for bad in ["-x", "--all", "", ":/text", "HEAD:a", "a b", "HEAD^{/x}", "a\nb"] {
-        assert!(matches!(name::commit(&repo, bad), Err(Error::BadRevision(_))), "{bad:?}");
+    for bad in [
+        "-x",
+        "--all",
+        "",
+        ":/text",
+        "HEAD:a",
+        "a b",
+        "HEAD^{/x}",
+        "a\nb",
+    ] {
+        assert!(
+            matches!(name::commit(&repo, bad), Err(Error::BadRevision(_))),
+            "{bad:?}"
+        );
     }
-    assert!(matches!(name::commit(&repo, "nothing"), Err(Error::NoSuchRevision(_))));
+    assert!(matches!(
+        name::commit(&repo, "nothing"),
+        Err(Error::NoSuchRevision(_))
+    ));
 }
 
 fn diff_all(repo: &Repository, sides: &diff::Sides, format: diff::Format) -> Vec<diff::FileDiff> {
@@ -204,16 +328,35 @@ fn diffs_know_renames_binaries_modes_and_roots() {
     std::fs::set_permissions(root.join("run.sh"), std::fs::Permissions::from_mode(0o755)).unwrap();
     let repo = room.repo("ann");
     let unstaged = diff_all(&repo, &diff::Sides::Unstaged, diff::Format::NameStatus);
-    assert_eq!(unstaged.iter().map(|i| i.path.as_str()).collect::<Vec<_>>(), ["bin", "old.txt", "run.sh"]);
+    assert_eq!(
+        unstaged.iter().map(|i| i.path.as_str()).collect::<Vec<_>>(),
+        ["bin", "old.txt", "run.sh"]
+    );
     room.add(&["."]).unwrap();
     let repo = room.repo("ann");
     let staged = diff_all(&repo, &diff::Sides::Staged, diff::Format::Patch);
     let by = |path: &str| staged.iter().find(|item| item.path == path).unwrap();
     assert!(by("bin").binary && by("bin").patch.is_empty());
-    assert_eq!((by("new.txt").change, by("new.txt").from.as_deref()), (status::Change::Renamed, Some("old.txt")));
+    assert_eq!(
+        (by("new.txt").change, by("new.txt").from.as_deref()),
+        (status::Change::Renamed, Some("old.txt"))
+    );
     assert_eq!(by("run.sh").modes, Some(("100644".into(), "100755".into())));
-    let root = diff_all(&repo, &diff::Sides::Range { from: None, to: None, merge_base: false }, diff::Format::Stat);
-    assert_eq!(root.iter().filter_map(|item| item.insertions).sum::<usize>(), 41);
+    let root = diff_all(
+        &repo,
+        &diff::Sides::Range {
+            from: None,
+            to: None,
+            merge_base: false,
+        },
+        diff::Format::Stat,
+    );
+    assert_eq!(
+        root.iter()
+            .filter_map(|item| item.insertions)
+            .sum::<usize>(),
+        41
+    );
 }
 
 #[test]
@@ -229,7 +372,13 @@ fn pages_of_a_diff_join_to_the_whole() {
     let (found, _) = diff::compare(&repo, &diff::Sides::Staged, &[], 3).unwrap();
     let mut whole = String::new();
     for index in 0..3 {
-        whole += &shown(&git2::Patch::from_diff(&found, index).unwrap().unwrap().to_buf().unwrap());
+        whole += &shown(
+            &git2::Patch::from_diff(&found, index)
+                .unwrap()
+                .unwrap()
+                .to_buf()
+                .unwrap(),
+        );
     }
     let (mut joined, mut after, mut pages) = (String::new(), None, 0);
     loop {
@@ -253,14 +402,29 @@ fn branches_are_made_checked_out_and_not_shared() {
     let first = room.save("a", "1");
     let repo = room.repo("ann");
     branch::create(&repo, "feature", None, &ann()).unwrap();
-    assert!(matches!(branch::create(&repo, "feature", None, &ann()), Err(Error::BranchExists(_))));
-    assert!(matches!(branch::create(&repo, "feature/x", None, &ann()), Err(Error::BranchExists(_))));
-    assert!(matches!(branch::create(&repo, "agent/bea/x", None, &ann()), Err(Error::ForeignBranch(_))));
+    assert!(matches!(
+        branch::create(&repo, "feature", None, &ann()),
+        Err(Error::BranchExists(_))
+    ));
+    assert!(matches!(
+        branch::create(&repo, "feature/x", None, &ann()),
+        Err(Error::BranchExists(_))
+    ));
+    assert!(matches!(
+        branch::create(&repo, "agent/bea/x", None, &ann()),
+        Err(Error::ForeignBranch(_))
+    ));
     room.save("a", "2");
     room.write("b", "untracked");
     let at = branch::checkout(&repo, "feature", &ann(), false).unwrap();
-    assert_eq!((at.branch.as_deref(), at.commit), (Some("feature"), Some(first)));
-    assert_eq!(std::fs::read_to_string(room.root("ann").join("a")).unwrap(), "1");
+    assert_eq!(
+        (at.branch.as_deref(), at.commit),
+        (Some("feature"), Some(first))
+    );
+    assert_eq!(
+        std::fs::read_to_string(room.root("ann").join("a")).unwrap(),
+        "1"
+    );
     assert!(room.root("ann").join("b").exists());
 
     let bea = AgentId::new("bea").unwrap();
@@ -268,10 +432,18 @@ fn branches_are_made_checked_out_and_not_shared() {
     assert!(matches!(branch::checkout(&theirs, "feature", &bea, false),
         Err(Error::BranchBusy { holder, .. }) if holder == "ann"));
     room.write("a", "local");
-    assert!(matches!(branch::checkout(&repo, "agent/ann/work", &ann(), false), Err(Error::LocalChanges(paths)) if paths == ["a"]));
-    assert_eq!(name::head_branch(&repo).unwrap().as_deref(), Some("feature"));
+    assert!(
+        matches!(branch::checkout(&repo, "agent/ann/work", &ann(), false), Err(Error::LocalChanges(paths)) if paths == ["a"])
+    );
+    assert_eq!(
+        name::head_branch(&repo).unwrap().as_deref(),
+        Some("feature")
+    );
     branch::checkout(&repo, "agent/ann/work", &ann(), true).unwrap();
-    assert_eq!(std::fs::read_to_string(room.root("ann").join("a")).unwrap(), "2");
+    assert_eq!(
+        std::fs::read_to_string(room.root("ann").join("a")).unwrap(),
+        "2"
+    );
     let at = branch::checkout(&repo, "HEAD~1", &ann(), false).unwrap();
     assert_eq!((at.branch, at.commit), (None, Some(first)));
     assert_eq!(name::head_branch(&repo).unwrap(), None);
@@ -284,7 +456,11 @@ fn a_commit_is_exported_as_it_is_and_links_outside_are_refused() {
     room.write("src/run.sh", "a\r\n");
     room.write(".gitattributes", "* text eol=lf\n");
     let root = room.root("ann");
-    std::fs::set_permissions(root.join("src/run.sh"), std::fs::Permissions::from_mode(0o755)).unwrap();
+    std::fs::set_permissions(
+        root.join("src/run.sh"),
+        std::fs::Permissions::from_mode(0o755),
+    )
+    .unwrap();
     std::os::unix::fs::symlink("src/run.sh", root.join("link")).unwrap();
     room.add(&["."]).unwrap();
     let fine = room.commit("fine").unwrap().id;
@@ -296,11 +472,15 @@ fn a_commit_is_exported_as_it_is_and_links_outside_are_refused() {
     let export = |id, most| {
         let into = tempfile::tempdir().unwrap();
         let below = crate::base::beneath::Beneath::open(into.path()).unwrap();
-        export::export(&repo, &repo.find_commit(id).unwrap(), &below, most, &go).map(|done| (done, into))
+        export::export(&repo, &repo.find_commit(id).unwrap(), &below, most, &go)
+            .map(|done| (done, into))
     };
     let (done, into) = export(fine, 1000).unwrap();
     assert_eq!(done.files, 3);
-    let mode = std::fs::metadata(into.path().join("src/run.sh")).unwrap().permissions().mode();
+    let mode = std::fs::metadata(into.path().join("src/run.sh"))
+        .unwrap()
+        .permissions()
+        .mode();
     assert_eq!(mode & 0o111, 0o111);
     assert!(into.path().join("link").is_symlink());
     assert!(matches!(export(bad, 1000), Err(Error::Unsafe(_))));
@@ -313,7 +493,13 @@ fn planted_commands_never_run() {
     let marker = room.data.path().join("ran");
     let run = format!("#!/bin/sh\ntouch {}\n", marker.display());
     let bare = room.data.path().join("projects/shop/repos/main.git");
-    for hook in ["pre-commit", "post-commit", "post-checkout", "post-index-change", "reference-transaction"] {
+    for hook in [
+        "pre-commit",
+        "post-commit",
+        "post-checkout",
+        "post-index-change",
+        "reference-transaction",
+    ] {
         use std::os::unix::fs::PermissionsExt as _;
         let at = bare.join("hooks").join(hook);
         std::fs::create_dir_all(at.parent().unwrap()).unwrap();
@@ -333,7 +519,15 @@ fn planted_commands_never_run() {
     room.save("a", "2");
     let repo = room.repo("ann");
     status::status(&repo, &[], true).unwrap();
-    diff_all(&repo, &diff::Sides::Range { from: None, to: None, merge_base: false }, diff::Format::Patch);
+    diff_all(
+        &repo,
+        &diff::Sides::Range {
+            from: None,
+            to: None,
+            merge_base: false,
+        },
+        diff::Format::Patch,
+    );
     branch::checkout(&repo, "main", &ann(), false).unwrap();
     assert!(!marker.exists());
 }

@@ -18,7 +18,9 @@ fn read(text: &str) -> Option<i64> {
         return None;
     }
     let days = days_from_civil(year, month, day);
-    let Some(time) = time else { return Some(days * 86_400) };
+    let Some(time) = time else {
+        return Some(days * 86_400);
+    };
     let (clock, offset) = if let Some(clock) = time.strip_suffix(['Z', 'z']) {
         (clock, 0)
     } else {
@@ -26,7 +28,14 @@ fn read(text: &str) -> Option<i64> {
         let (clock, offset) = time.split_at_checked(sign)?;
         let (hours, minutes) = offset.get(1..)?.split_once(':')?;
         let seconds = hours.parse::<i64>().ok()? * 3600 + minutes.parse::<i64>().ok()? * 60;
-        (clock, if offset.starts_with('-') { -seconds } else { seconds })
+        (
+            clock,
+            if offset.starts_with('-') {
+                -seconds
+            } else {
+                seconds
+            },
+        )
     };
     let whole = clock.split_once('.').map_or(clock, |(whole, _)| whole);
     let mut parts = whole.splitn(3, ':').map(|part| part.parse::<i64>().ok());
@@ -60,7 +69,14 @@ mod tests {
         ] {
             assert_eq!(parse(text).unwrap(), seconds, "{text}");
         }
-        for bad in ["", "yesterday", "2026-13-01", "2026-01-01T25:00:00Z", "2026-01-01T00:00:00", "-5"] {
+        for bad in [
+            "",
+            "yesterday",
+            "2026-13-01",
+            "2026-01-01T25:00:00Z",
+            "2026-01-01T00:00:00",
+            "-5",
+        ] {
             assert!(parse(bad).is_err(), "{bad:?}");
         }
     }
