@@ -1,0 +1,136 @@
+//! Projects, members, tokens, the audit log, and what the database itself promises.
+
+use std::sync::Arc;
+
+use syndarix::{
+    access::{Access, Authority, Denied, LimitsConfig, NewToken},
+    audit::{Audit, AuditConfig, Entry, Origin, Outcome, Query},
+    base::{
+        clock::Clock,
+        ids::{AgentId, ProjectId, new_id},
+    },
+    db::{Db, DbError},
+    on_db, on_tx,
+    project::{Projects, Scope},
+};
+
+pub async fn suite(db: Db) {
+    members(&db).await;
+    tokens(&db).await;
+    audit(&db).await;
+    a_failed_command_undoes_itself_alone(&db).await;
+}
+
+async fn members(db: &Db) {
+    let projects = Projects::new(db.clone(), Clock::default());
+    let scope = Scope { project: ProjectId::new("p").unwrap(), agent: AgentId::new("a").unwrap() };
+    assert!(!projects.add_member(&scope).await.unwrap(), "neither exists");
+    assert!(projects.create_project(&scope.project, "P").await.unwrap());
+    assert!(!projects.create_project(&scope.project, "again").await.unwrap());
+    assert!(projects.create_agent(&scope.agent, "A").await.unwrap());
+    assert!(!projects.is_member(&scope).await.unwrap());
+    assert!(projects.add_member(&scope).await.unwrap());
+    assert!(projects.add_member(&scope).await.unwrap(), "adding twice is no error");
+    assert!(projects.is_member(&scope).await.unwrap());
+    assert_eq!(projects.list_members(&scope.project, None, 10).await.unwrap()[0].id, "a");
+    assert!(projects.remove_member(&scope).await.unwrap());
+    assert!(!projects.is_member(&scope).await.unwrap(), "a removal is seen at once");
+    assert_eq!(projects.list_projects(Some("p"), 10).await.unwrap().len(), 0);
+    assert_eq!(projects.list_agents(None, 10).await.unwrap()[0].name, "A");
+}
+
+async fn tokens(db: &Db) {
+    let clock = Clock::manual(1_000_000);
+    let authority = Authority::new(db.clone(), clock.clone(), [1; 32], LimitsConfig::default());
+    let wanted = |scopes: &[&str], expires_in_s| NewToken {
+        name: "t".into(),
+        projects: vec!["p".into()],
+        agents: vec!["*".into()],
+        scopes: scopes.iter().map(|s| (*s).to_owned()).collect(),
+        expires_in_s,
+    };
+    assert!(authority.create(wanted(&["nothing:read"], None)).await.is_err());
+    let (token, info) = authority.create(wanted(&["issues:write"], Some(60))).await.unwrap();
+    let principal = authority.authenticate(token.reveal()).await.unwrap();
+    assert_eq!((&*principal.id, &*principal.name), (info.id.as_str(), "t"));
+    assert!(authority.is_live(&principal).await.unwrap());
+
+    let other_key = Authority::new(db.clone(), clock.clone(), [2; 32], LimitsConfig::default());
+    assert!(matches!(other_key.authenticate(token.reveal()).await, Err(Denied::Token)));
+
+    clock.advance(60_000);
+    assert!(matches!(authority.authenticate(token.reveal()).await, Err(Denied::Token)));
+    assert!(!authority.is_live(&principal).await.unwrap());
+
+    let (token, info) = authority.create(wanted(&["mcp:read", "hub:admin"], None)).await.unwrap();
+    let principal = authority.authenticate(token.reveal()).await.unwrap();
+    assert!(authority.revoke(&info.id).await.unwrap());
+    assert!(!authority.revoke(&info.id).await.unwrap(), "once");
+    assert!(!authority.is_live(&principal).await.unwrap(), "at once");
+    assert!(authority.authenticate(token.reveal()).await.is_err());
+    assert_eq!(authority.list(None, 10).await.unwrap().len(), 2);
+}
+
+fn entry(id: &Arc<str>, outcome: Outcome) -> Entry {
+    Entry {
+        id: Arc::clone(id),
+        started_ms: 5,
+        duration_us: None,
+        principal: "tok".into(),
+        project: "p".into(),
+        agent: "a".into(),
+        server: "issues",
+        tool: "create_issue",
+        access: Access::Write,
+        origin: Origin::Mcp,
+        parent: None,
+        request: None,
+        outcome,
+        code: None,
+        arguments: Some("{}".into()),
+    }
+}
+
+async fn audit(db: &Db) {
+    let config = AuditConfig { retention_days: 0, ..AuditConfig::default() };
+    let log = Audit::open(db.clone(), &Clock::manual(1_000), &config).await.unwrap();
+    let (done, dead): (Arc<str>, Arc<str>) = (new_id("call").into(), new_id("call").into());
+    log.write_now(entry(&done, Outcome::Started)).await.unwrap();
+    log.write_now(entry(&dead, Outcome::Started)).await.unwrap();
+    log.write(Entry { duration_us: Some(7), ..entry(&done, Outcome::Ok) }).await;
+    let all = log.find(&Query { tool: Some("create_issue".into()), ..Query::default() }, None, 10).await.unwrap();
+    assert_eq!(all.len(), 2, "an ending completes its beginning");
+    let ok = all.iter().find(|r| r.id == *done).unwrap();
+    assert_eq!((ok.outcome.as_str(), ok.duration_us), ("ok", Some(7)));
+
+    // What a dead hub left is aborted at the next start; on a shared database only once it is old.
+    let later = Clock::manual(10_000_000);
+    let log = Audit::open(db.clone(), &later, &config).await.unwrap();
+    let aborted = log.find(&Query { outcome: Some("aborted".into()), ..Query::default() }, None, 10).await.unwrap();
+    assert_eq!(aborted.iter().map(|r| r.id.as_str()).collect::<Vec<_>>(), [&*dead]);
+    let first = log.find(&Query::default(), None, 1).await.unwrap();
+    let rest = log.find(&Query::default(), Some(&(first[0].started_ms, first[0].id.clone())), 10).await.unwrap();
+    assert_eq!(rest.len(), 1);
+}
+
+async fn a_failed_command_undoes_itself_alone(db: &Db) {
+    let write = |id: &'static str, fails: bool| {
+        let db = db.clone();
+        async move {
+            db.write(move |mut tx| {
+                Box::pin(async move {
+                    let sql = "insert into project (id, name, created_ms) values ($1, '', 0)";
+                    on_tx!(tx, c => sqlx::query(sql).bind(id).execute(&mut **c).await.map(|_| ()))?;
+                    if fails { Err(DbError::Closed) } else { Ok(()) }
+                })
+            })
+            .await
+        }
+    };
+    let (a, b, c) = tokio::join!(write("w1", false), write("w2", true), write("w3", false));
+    assert!(a.is_ok() && b.is_err() && c.is_ok());
+    let ids: Vec<String> = on_db!(db, pool => sqlx::query_scalar("select id from project where id like 'w%' order by id")
+        .fetch_all(pool).await)
+    .unwrap();
+    assert_eq!(ids, ["w1", "w3"]);
+}

@@ -1,0 +1,52 @@
+//! Every store method, on both databases. PostgreSQL where `SYNDARIX_TEST_POSTGRES` holds the URL of a server that may be
+//! filled with databases; `.ci/run` sets it.
+
+mod cicd;
+mod hub;
+mod issues;
+mod knowledge_base;
+
+use syndarix::db::{DatabaseConfig, Db};
+
+async fn sqlite() -> (Db, tempfile::TempDir) {
+    let dir = tempfile::tempdir().unwrap();
+    (Db::open(&DatabaseConfig::default(), dir.path()).await.unwrap(), dir)
+}
+
+/// A database of its own on the server that the environment names.
+async fn postgres(name: &str) -> Option<Db> {
+    let url = std::env::var("SYNDARIX_TEST_POSTGRES").ok().filter(|url| !url.is_empty())?;
+    let (base, _) = url.rsplit_once('/').expect("a URL with a database name");
+    let admin = sqlx::PgPool::connect(&url).await.expect("SYNDARIX_TEST_POSTGRES must be reachable");
+    for sql in [format!("drop database if exists {name} with (force)"), format!("create database {name}")] {
+        sqlx::query(sqlx::AssertSqlSafe(sql)).execute(&admin).await.unwrap();
+    }
+    admin.close().await;
+    let config = DatabaseConfig { url: format!("{base}/{name}"), max_connections: 8 };
+    Some(Db::open(&config, std::path::Path::new(".")).await.unwrap())
+}
+
+macro_rules! on_both {
+    ($($name:ident),*) => {
+        $(
+            mod $name {
+                #[tokio::test]
+                async fn on_sqlite() {
+                    let (db, _dir) = super::super::sqlite().await;
+                    super::super::$name::suite(db).await;
+                }
+
+                #[tokio::test]
+                async fn on_postgres() {
+                    if let Some(db) = super::super::postgres(concat!("syndarix_", stringify!($name))).await {
+                        super::super::$name::suite(db).await;
+                    }
+                }
+            }
+        )*
+    };
+}
+
+mod suites {
+    on_both!(hub, issues, knowledge_base, cicd);
+}

@@ -1,0 +1,20 @@
+//! What the tests stand on: a real hub in a process of its own, and a client for each of its faces.
+
+mod faces;
+mod hub;
+mod sse;
+
+pub use faces::{Face, Faces, Refusal, Rest, Session, Stateless};
+pub use hub::{Hub, Settings};
+pub use sse::Sse;
+
+/// Waits until `done` says so, at most ten seconds.
+pub async fn eventually<F: Future<Output = bool>>(what: &str, mut done: impl FnMut() -> F) {
+    for _ in 0..500 {
+        if done().await {
+            return;
+        }
+        tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+    }
+    panic!("waited in vain for: {what}");
+}
