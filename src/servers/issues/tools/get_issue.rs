@@ -177,30 +177,19 @@ impl Tool for GetIssue {
                     .hint("list_issues shows this project's issues")
             })?;
         let wants = |what| args.include.contains(&what);
-        let (comments, history, claim) = tokio::try_join!(
-            async {
-                match wants(Include::Comments) {
-                    true => {
-                        store
-                            .comments(&row.id, args.comments_before.as_deref(), NEWEST)
-                            .await
-                    }
-                    false => Ok(Vec::new()),
-                }
-            },
-            async {
-                match wants(Include::History) {
-                    true => store.history(&row.id, NEWEST).await,
-                    false => Ok(Vec::new()),
-                }
-            },
-            async {
-                match wants(Include::Claim) {
-                    true => store.live_claim(&row.id, ctx.now()).await,
-                    false => Ok(None),
-                }
-            },
-        )?;
+        let mut comments = Vec::new();
+        if wants(Include::Comments) {
+            let before = args.comments_before.as_deref();
+            comments = store.comments(&row.id, before, NEWEST).await?;
+        }
+        let mut history = Vec::new();
+        if wants(Include::History) {
+            history = store.history(&row.id, NEWEST).await?;
+        }
+        let mut claim = None;
+        if wants(Include::Claim) {
+            claim = store.live_claim(&row.id, ctx.now()).await?;
+        }
         let fields = row.fields()?;
         let mut room = args.max_chars.unwrap_or(MAX_CHARS) as usize;
         let mut more = Vec::new();

@@ -106,7 +106,7 @@ proptest! {
         for c in &chunks {
             prop_assert!(c.bytes.start >= end && c.bytes.end > c.bytes.start);
             prop_assert!(text[end..c.bytes.start].trim().is_empty());
-            let line = |byte: usize| text.as_bytes()[..byte].iter().filter(|&&b| b == b'\n').count() as u32 + 1;
+            let line = |byte: usize| u32::try_from(String::from_utf8_lossy(&text.as_bytes()[..byte]).split('\n').count()).unwrap();
             prop_assert_eq!(c.first_line, line(c.bytes.start));
             prop_assert_eq!(c.last_line, line(c.bytes.end - 1));
             end = c.bytes.end;

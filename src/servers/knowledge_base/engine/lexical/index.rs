@@ -173,7 +173,7 @@ impl LexicalIndex {
     }
 
     /// Chunks in the index.
-    pub fn len(&self) -> u64 {
+    pub fn chunks(&self) -> u64 {
         self.reader.searcher().num_docs()
     }
 }

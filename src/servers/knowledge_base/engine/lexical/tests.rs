@@ -18,6 +18,7 @@ fn put(document: &str, scope: &str, chunks: &[(&str, &str, &str)]) -> Change {
     })
 }
 
+#[allow(clippy::unnecessary_wraps, reason = "what apply takes")]
 fn at(seq: i64) -> Option<Payload> {
     Some(Payload {
         schema: SCHEMA_VERSION,
@@ -56,7 +57,7 @@ fn changes_are_found_once_committed_and_survive_reopening() {
         .apply(vec![put("d1", "p:a", &[("T", "", "claims")])], at(4))
         .unwrap();
     assert!(find(&index, "p:a", "lease").is_empty());
-    assert_eq!(index.len(), 1);
+    assert_eq!(index.chunks(), 1);
     drop(index);
     let again = LexicalIndex::open(dir.path()).unwrap();
     assert_eq!(again.payload, at(4));
@@ -116,13 +117,13 @@ fn an_unfinished_or_foreign_index_has_no_payload() {
         .apply(vec![put("d1", "s", &[("", "", "word")])], at(9))
         .unwrap();
     index.clear().unwrap();
-    assert_eq!(index.len(), 0);
+    assert_eq!(index.chunks(), 0);
     drop(index);
     assert_eq!(LexicalIndex::open(dir.path()).unwrap().payload, None);
 
     std::fs::write(dir.path().join("meta.json"), "{broken").unwrap();
     let mended = LexicalIndex::open(dir.path()).unwrap();
-    assert_eq!((mended.payload, mended.index.len()), (None, 0));
+    assert_eq!((mended.payload, mended.index.chunks()), (None, 0));
 
     let old = Payload {
         schema: SCHEMA_VERSION + 1,
@@ -135,5 +136,5 @@ fn an_unfinished_or_foreign_index_has_no_payload() {
         .unwrap();
     drop(mended);
     let newer = LexicalIndex::open(dir.path()).unwrap();
-    assert_eq!((newer.payload, newer.index.len()), (None, 0));
+    assert_eq!((newer.payload, newer.index.chunks()), (None, 0));
 }

@@ -145,10 +145,10 @@ fn wholes(text: &str, spans: &mut Spans) {
     let runs = runs(text);
     let mut chain: Option<(usize, usize, usize)> = None;
     let close = |chain: Option<(usize, usize, usize)>, spans: &mut Spans| {
-        if let Some((from, to, words)) = chain {
-            if words > 1 {
-                spans.push((from, to));
-            }
+        if let Some((from, to, words)) = chain
+            && words > 1
+        {
+            spans.push((from, to));
         }
     };
     for run in &runs {
