@@ -25,7 +25,7 @@ use crate::{
     edge::{self, Endpoints, Hub, Listener},
     observe,
     project::{Projects, Scope, workspace::Workspaces},
-    servers::{cicd::Cicd, file_system::FileSystem, issues::Issues, knowledge_base::KnowledgeBase},
+    servers::{cicd::Cicd, code_analysis::CodeAnalysis, file_system::FileSystem, issues::Issues, knowledge_base::KnowledgeBase},
     tool::{Builder, Host, Pool, Registry, Tasks},
 };
 
@@ -353,6 +353,9 @@ async fn mount(settings: &Settings, host: &Host) -> anyhow::Result<Builder> {
     }
     if on(ServerId::FileSystem) {
         builder = builder.mount(FileSystem::open(own.file_system, host).await?);
+    }
+    if on(ServerId::CodeAnalysis) {
+        builder = builder.mount(CodeAnalysis::open(own.code_analysis, host).await?);
     }
     if on(ServerId::Cicd) {
         builder = builder.mount(Cicd::open(own.cicd, host).await?);

@@ -10,7 +10,7 @@ use serde::{Deserialize, de::DeserializeOwned};
 use super::explain;
 use crate::{
     access::ServerId,
-    servers::{cicd, file_system, issues, knowledge_base},
+    servers::{cicd, code_analysis, file_system, issues, knowledge_base},
 };
 
 /// What can be set for every server.
@@ -77,6 +77,7 @@ sections! {
     knowledge_base KnowledgeBase,
     issues Issues,
     file_system FileSystem,
+    code_analysis CodeAnalysis,
     cicd Cicd
 }
 

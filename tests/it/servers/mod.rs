@@ -1,0 +1,3 @@
+//! What only a whole hub can show of a single server.
+
+mod cicd;
