@@ -107,7 +107,7 @@ impl Beneath {
     pub fn file(&self, path: &RelPath) -> Result<(File, Stat), Error> {
         let handle = open::open_below(self.root.as_fd(), path, OFlags::RDONLY, Links::Inside)?;
         let stat = rustix::fs::fstat(&handle)?;
-        refuse_special(kind_of(stat.st_mode), u64::from(stat.st_nlink))?;
+        refuse_special(&stat)?;
         Ok((File::from(handle), stat))
     }
 
@@ -232,9 +232,9 @@ fn kind_from(file_type: FileType) -> Kind {
 }
 
 /// Only a regular file with one name is read or replaced.
-fn refuse_special(kind: Kind, links: u64) -> Result<(), Error> {
-    match kind {
-        Kind::File if links > 1 => Err(Error::HardLinked),
+fn refuse_special(stat: &Stat) -> Result<(), Error> {
+    match kind_of(stat.st_mode) {
+        Kind::File if stat.st_nlink > 1 => Err(Error::HardLinked),
         Kind::File => Ok(()),
         Kind::Directory => Err(Error::IsDirectory),
         Kind::Symlink => Err(Error::Symlink),

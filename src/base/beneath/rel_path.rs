@@ -58,7 +58,7 @@ impl RelPath {
         for component in text.split('/') {
             match component {
                 "" => return Err(PathError::Empty),
-                "." => continue,
+                "." => {}
                 ".." => return Err(PathError::Parent),
                 _ if component.len() > MAX_COMPONENT => return Err(PathError::TooLong),
                 _ if folds_to_dot_git(component) => return Err(PathError::DotGit),
@@ -100,6 +100,7 @@ impl RelPath {
     }
 
     /// The directory that holds this path; the root is its own parent.
+    #[must_use]
     pub fn parent(&self) -> Self {
         self.0
             .rsplit_once('/')

@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use rustix::fs::{AtFlags, Mode, OFlags, RawMode};
 use rustix::io::Errno;
 
-use super::{Beneath, Error, RelPath, kind_of};
+use super::{Beneath, Error, RelPath};
 
 /// Start of the temporary names; listings, walks and git leave them out.
 pub const TEMP_PREFIX: &str = ".syndarix-tmp-";
@@ -77,7 +77,7 @@ impl Beneath {
 fn replaced_mode(dir: BorrowedFd<'_>, name: &str) -> Result<Option<Mode>, Error> {
     match rustix::fs::statat(dir, name, AtFlags::SYMLINK_NOFOLLOW) {
         Ok(stat) => {
-            super::refuse_special(kind_of(stat.st_mode), u64::from(stat.st_nlink))?;
+            super::refuse_special(&stat)?;
             // Set-id bits are not carried over: the content is new.
             Ok(Some(Mode::from_raw_mode((stat.st_mode as RawMode) & 0o777)))
         }

@@ -1,6 +1,6 @@
 //! One page of a directory.
 
-use rustix::fs::AtFlags;
+use rustix::fs::{AtFlags, Stat};
 
 use crate::base::beneath::{Beneath, Error, Kind, Links, RelPath, kind_of};
 
@@ -41,7 +41,7 @@ pub fn page(
             name: entry.name.to_string_lossy().into_owned(),
             kind,
             size: (kind == Kind::File).then(|| u64::try_from(stat.st_size).unwrap_or(0)),
-            modified: stat.st_mtime as i64 * 1000 + stat.st_mtime_nsec as i64 / 1_000_000,
+            modified: modified_ms(&stat),
         });
         if items.len() == limit {
             break;
@@ -49,6 +49,14 @@ pub fn page(
     }
     let more = rest.next().is_some();
     Ok((items, more, total))
+}
+
+#[allow(
+    clippy::unnecessary_cast,
+    reason = "the types differ between architectures"
+)]
+fn modified_ms(stat: &Stat) -> i64 {
+    stat.st_mtime as i64 * 1000 + stat.st_mtime_nsec as i64 / 1_000_000
 }
 
 /// The entry of the nearest existing directory above `path` that is most like what is missing there.

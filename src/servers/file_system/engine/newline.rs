@@ -113,6 +113,10 @@ impl Lines {
 }
 
 #[cfg(test)]
+#[allow(
+    clippy::single_range_in_vec_init,
+    reason = "one range is what is meant"
+)]
 mod tests {
     use proptest::prelude::*;
 

@@ -79,13 +79,21 @@ pub fn survey(file: &mut impl Read, stop: &dyn Fn() -> bool) -> io::Result<Surve
     })
 }
 
-/// Takes the wanted lines, at most `budget` bytes of them and then whole lines only, except that a first line longer than
-/// the budget is cut.
+/// How much may be taken.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Budget {
+    pub bytes: usize,
+    /// What showing a line costs beyond its own bytes.
+    pub per_line: usize,
+}
+
+/// Takes the wanted lines within `budget` and then whole lines only, except that a first line longer than the budget is
+/// cut.
 pub fn take(
     file: &mut (impl Read + Seek),
     lines: u64,
     wanted: Wanted,
-    budget: usize,
+    budget: Budget,
     stop: &dyn Fn() -> bool,
 ) -> io::Result<Taken> {
     let (first, count) = match wanted {
@@ -113,7 +121,13 @@ pub fn take(
                 break 'blocks;
             }
             if line >= first {
-                let room = budget.saturating_sub(taken.bytes.len());
+                let overhead = usize::try_from(line - first)
+                    .unwrap_or(usize::MAX)
+                    .saturating_mul(budget.per_line);
+                let room = budget
+                    .bytes
+                    .saturating_sub(taken.bytes.len())
+                    .saturating_sub(overhead);
                 if piece.len() > room {
                     cut(&mut taken, piece, room, line);
                     return Ok(taken);
@@ -171,6 +185,10 @@ fn check(stop: &dyn Fn() -> bool) -> io::Result<()> {
 }
 
 /// `\n`s in `block`, and those after a `\r`, where `before` is the byte before the block.
+#[allow(
+    clippy::naive_bytecount,
+    reason = "vectorised well enough, and hashing the block costs far more"
+)]
 fn count_endings(block: &[u8], before: u8) -> (u64, u64) {
     let newlines = block.iter().filter(|b| **b == b'\n').count() as u64;
     let at_start = before == b'\r' && block.first() == Some(&b'\n');
@@ -193,6 +211,10 @@ mod tests {
     fn go(text: &str, wanted: Wanted, budget: usize) -> (String, u64, u64, bool) {
         let mut file = Cursor::new(text.as_bytes());
         let survey = survey(&mut file, &|| false).unwrap();
+        let budget = Budget {
+            bytes: budget,
+            per_line: 0,
+        };
         let taken = take(&mut file, survey.lines, wanted, budget, &|| false).unwrap();
         (
             String::from_utf8(taken.bytes).unwrap(),
@@ -245,6 +267,19 @@ mod tests {
     fn a_full_budget_ends_at_a_line_or_inside_the_first() {
         assert_eq!(go("aa\nbb\ncc\n", ALL, 7), ("aa\nbb\n".into(), 1, 3, true));
         assert_eq!(go("aéaéaé\nb\n", ALL, 5), ("aéa".into(), 1, 2, true));
+    }
+
+    #[test]
+    fn what_a_line_costs_to_show_counts_too() {
+        let budget = Budget {
+            bytes: 20,
+            per_line: 8,
+        };
+        let taken = take(&mut Cursor::new("a\nb\nc\nd\n"), 4, ALL, budget, &|| false).unwrap();
+        assert_eq!(
+            (taken.bytes.as_slice(), taken.next, taken.truncated),
+            (&b"a\nb\n"[..], 3, true)
+        );
     }
 
     #[test]

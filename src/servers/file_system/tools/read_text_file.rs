@@ -10,7 +10,7 @@ use crate::{
         engine::{
             newline::LineEnding,
             text::{self, Encoding, Invalid, Text},
-            window::{self, Survey, Taken, Wanted},
+            window::{self, Budget, Survey, Taken, Wanted},
         },
         fault, file_path, tree,
     },
@@ -103,6 +103,11 @@ impl Tool for ReadTextFile {
         let wanted = wanted(&args)?;
         let workspaces = server.workspaces.clone();
         let most = server.config.max_file_bytes;
+        // A line's end is two characters in JSON; a number is seven more.
+        let budget = Budget {
+            bytes: BUDGET,
+            per_line: if args.line_numbers { 9 } else { 1 },
+        };
         ctx.blocking(move |stop| {
             let files = workspaces.files(&tree).map_err(fault::of_workspace)?;
             let (mut file, _) = files
@@ -118,10 +123,10 @@ impl Tool for ReadTextFile {
                 let (mut text, mut facts) = from_utf16(&mut file, &path, &survey, most, found)?;
                 facts.etag = survey.etag;
                 facts.bytes = survey.bytes;
-                let taken = window::take(&mut text, facts.lines, wanted, BUDGET, &stopped)?;
+                let taken = window::take(&mut text, facts.lines, wanted, budget, &stopped)?;
                 return Ok(answer(&path, facts, taken, found, args.line_numbers));
             }
-            let taken = window::take(&mut file, survey.lines, wanted, BUDGET, &stopped)?;
+            let taken = window::take(&mut file, survey.lines, wanted, budget, &stopped)?;
             Ok(answer(&path, survey, taken, found, args.line_numbers))
         })
         .await

@@ -40,6 +40,14 @@ pub fn create<'r>(
     }
 }
 
+/// Takes back a branch that was just made.
+pub fn remove(repository: &Repository, name: &str) -> Result<(), Error> {
+    match name::branch(repository, name)? {
+        Some(mut branch) => Ok(branch.delete()?),
+        None => Ok(()),
+    }
+}
+
 /// Whether a branch above or below `name` in its path is in the way.
 fn has_relative(repository: &Repository, name: &str) -> Result<bool, Error> {
     let below = repository

@@ -141,6 +141,14 @@ pub fn compare<'r>(
     Ok((diff, ends))
 }
 
+/// How many files differ, without looking into them.
+pub fn count(diff: &Diff<'_>) -> Totals {
+    Totals {
+        files: diff.deltas().len(),
+        lines: None,
+    }
+}
+
 /// How much differs in all.
 pub fn totals(diff: &Diff<'_>) -> Result<Totals, Error> {
     let files = diff.deltas().len();

@@ -41,6 +41,20 @@ pub struct After {
 pub struct Page<'r> {
     pub commits: Vec<Commit<'r>>,
     pub next: Option<After>,
+    tip: Oid,
+    hide: Option<Oid>,
+}
+
+impl Page<'_> {
+    /// Where the page ends if only its first `count` commits are shown.
+    pub fn end_after(&self, count: usize) -> Option<After> {
+        let last = self.commits.get(count.checked_sub(1)?)?.id();
+        Some(After {
+            tip: self.tip.to_string(),
+            hide: self.hide.map(|hide| hide.to_string()),
+            last: last.to_string(),
+        })
+    }
 }
 
 /// Commits reachable from `revision` (HEAD when `None`; `a..b` leaves out what `a` reaches), newest first.
@@ -73,6 +87,8 @@ pub fn log<'r>(
     let mut page = Page {
         commits: Vec::new(),
         next: None,
+        tip,
+        hide,
     };
     let mut scanned = 0;
     let mut seen = None;
@@ -116,6 +132,9 @@ fn ends(repository: &Repository, revision: &str) -> Result<(Oid, Option<Oid>), E
         };
         name::commit(repository, revision).map(|commit| commit.id())
     };
+    if revision.contains("...") {
+        return Err(Error::BadRevision(revision.to_owned()));
+    }
     match revision.split_once("..") {
         Some((from, to)) => Ok((id(to)?, Some(id(from)?))),
         None => Ok((id(revision)?, None)),

@@ -20,6 +20,7 @@ mod tests;
 use git2::ErrorCode;
 
 use crate::base::beneath::{self, PathError};
+use crate::base::paging::BadCursor;
 use crate::project::workspace;
 
 /// Why a git operation was refused or failed.
@@ -35,8 +36,6 @@ pub enum Error {
     DashPath(String),
     #[error("there is no commit {0:?}")]
     NoSuchRevision(String),
-    #[error("there is no branch {0:?}")]
-    NoSuchBranch(String),
     #[error("the branch {0:?} exists already")]
     BranchExists(String),
     #[error("the branch {branch:?} is checked out by {holder}")]
@@ -67,6 +66,8 @@ pub enum Error {
     TooLarge(u64),
     #[error("stopped")]
     Stopped,
+    #[error(transparent)]
+    Cursor(#[from] BadCursor),
     #[error(transparent)]
     Workspace(#[from] workspace::Error),
     #[error(transparent)]

@@ -1,0 +1,14 @@
+//! Friendly REST under `/api/v1/git`.
+
+use crate::tool::Route;
+
+pub(super) const ROUTES: &[Route] = &[
+    Route::post("/api/v1/git/init", "git_init"),
+    Route::get("/api/v1/git/status", "git_status"),
+    Route::post("/api/v1/git/add", "git_add"),
+    Route::post("/api/v1/git/commits", "git_commit"),
+    Route::get("/api/v1/git/log", "git_log"),
+    Route::get("/api/v1/git/diff", "git_diff"),
+    Route::post("/api/v1/git/branches", "git_create_branch"),
+    Route::post("/api/v1/git/checkout", "git_checkout"),
+];
