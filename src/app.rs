@@ -25,7 +25,10 @@ use crate::{
     edge::{self, Endpoints, Hub, Listener},
     observe,
     project::{Projects, Scope, workspace::Workspaces},
-    servers::{cicd::Cicd, code_analysis::CodeAnalysis, file_system::FileSystem, issues::Issues, knowledge_base::KnowledgeBase},
+    servers::{
+        cicd::Cicd, code_analysis::CodeAnalysis, file_system::FileSystem, git::Git, issues::Issues,
+        knowledge_base::KnowledgeBase,
+    },
     tool::{Builder, Host, Pool, Registry, Tasks},
 };
 
@@ -345,6 +348,9 @@ async fn mount(settings: &Settings, host: &Host) -> anyhow::Result<Builder> {
     let own = settings.servers.clone();
     let on = |server| settings.servers.common(server).enabled;
     let mut builder = Registry::builder();
+    if on(ServerId::Git) {
+        builder = builder.mount(Git::open(own.git, host).await?);
+    }
     if on(ServerId::KnowledgeBase) {
         builder = builder.mount(KnowledgeBase::open(own.knowledge_base, host).await?);
     }

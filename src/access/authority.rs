@@ -181,7 +181,10 @@ impl Authority {
             return Err(field("name", "must be 1 to 100 characters"));
         }
         if wanted.expires_in_s == Some(0) {
-            return Err(field("expires_in_s", "must be at least 1, or left out for a token that does not expire"));
+            return Err(field(
+                "expires_in_s",
+                "must be at least 1, or left out for a token that does not expire",
+            ));
         }
         for (name, list) in [
             ("projects", &wanted.projects),

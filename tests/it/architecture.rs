@@ -26,7 +26,9 @@ fn root() -> &'static Path {
 
 fn files(folder: &str, ending: &str) -> Vec<(String, String)> {
     fn walk(dir: &Path, ending: &str, out: &mut Vec<PathBuf>) {
-        let Ok(entries) = fs::read_dir(dir) else { return };
+        let Ok(entries) = fs::read_dir(dir) else {
+            return;
+        };
         for path in entries.map(|e| e.unwrap().path()) {
             if path.is_dir() {
                 walk(&path, ending, out);
@@ -38,8 +40,16 @@ fn files(folder: &str, ending: &str) -> Vec<(String, String)> {
     let mut paths = Vec::new();
     walk(&root().join(folder), ending, &mut paths);
     paths.sort();
-    let name = |p: &Path| p.strip_prefix(root()).unwrap().to_string_lossy().into_owned();
-    paths.iter().map(|p| (name(p), fs::read_to_string(p).unwrap())).collect()
+    let name = |p: &Path| {
+        p.strip_prefix(root())
+            .unwrap()
+            .to_string_lossy()
+            .into_owned()
+    };
+    paths
+        .iter()
+        .map(|p| (name(p), fs::read_to_string(p).unwrap()))
+        .collect()
 }
 
 /// The floor of a top-level module.
@@ -50,16 +60,26 @@ fn floor(module: &str) -> Option<usize> {
 /// Source without its unit tests and comments: they may reach higher.
 fn body(text: &str) -> String {
     let text = text.split("#[cfg(test)]").next().unwrap_or_default();
-    text.lines().filter(|line| !line.trim_start().starts_with("//")).collect::<Vec<_>>().join("\n")
+    text.lines()
+        .filter(|line| !line.trim_start().starts_with("//"))
+        .collect::<Vec<_>>()
+        .join("\n")
 }
 
 /// The top-level modules that `use crate::…` and `crate::…` paths name.
 fn imports(text: &str) -> BTreeSet<String> {
     let mut out = BTreeSet::new();
-    for (_, rest) in text.match_indices("crate::").map(|(at, _)| text.split_at(at + "crate::".len())) {
+    for (_, rest) in text
+        .match_indices("crate::")
+        .map(|(at, _)| text.split_at(at + "crate::".len()))
+    {
         match rest.strip_prefix('{') {
             None => {
-                out.insert(rest.chars().take_while(|c| c.is_alphanumeric() || *c == '_').collect());
+                out.insert(
+                    rest.chars()
+                        .take_while(|c| c.is_alphanumeric() || *c == '_')
+                        .collect(),
+                );
             }
             Some(group) => {
                 // The first name of each item at the group's own depth.
@@ -73,7 +93,9 @@ fn imports(text: &str) -> BTreeSet<String> {
                             out.insert(std::mem::take(&mut name));
                             at_start = true;
                         }
-                        c if depth == 0 && at_start && (c.is_alphanumeric() || c == '_') => name.push(c),
+                        c if depth == 0 && at_start && (c.is_alphanumeric() || c == '_') => {
+                            name.push(c)
+                        }
                         c if depth == 0 && !c.is_whitespace() => at_start = false,
                         _ => {}
                     }
@@ -88,19 +110,32 @@ fn imports(text: &str) -> BTreeSet<String> {
 #[test]
 fn imports_are_read_as_they_are_written() {
     let text = "use crate::{\n    base::{ids::A, clock},\n    db::Db,\n};\nuse crate::tool::X;\nlet x = crate::on_tx!(a);";
-    assert_eq!(imports(text).into_iter().filter(|i| !i.is_empty()).collect::<Vec<_>>(), ["base", "db", "on_tx", "tool"]);
+    assert_eq!(
+        imports(text)
+            .into_iter()
+            .filter(|i| !i.is_empty())
+            .collect::<Vec<_>>(),
+        ["base", "db", "on_tx", "tool"]
+    );
 }
 
 #[test]
 fn a_module_imports_from_lower_floors_only() {
     let mut wrong = Vec::new();
     for (name, text) in files("src", ".rs") {
-        let module = name.trim_start_matches("src/").split(['/', '.']).next().unwrap().to_owned();
+        let module = name
+            .trim_start_matches("src/")
+            .split(['/', '.'])
+            .next()
+            .unwrap()
+            .to_owned();
         let Some(own) = floor(&module) else { continue };
         for import in imports(&body(&text)) {
             // Floors 2 and up hold modules that know each other; servers may not (see below).
             if floor(&import).is_some_and(|other| other > own) {
-                wrong.push(format!("{name} (floor {own}) imports {import} (a higher floor)"));
+                wrong.push(format!(
+                    "{name} (floor {own}) imports {import} (a higher floor)"
+                ));
             }
         }
     }
@@ -111,7 +146,9 @@ fn a_module_imports_from_lower_floors_only() {
 fn only_the_edge_and_the_app_know_axum_and_rmcp() {
     for (name, text) in files("src", ".rs") {
         let outside = !name.starts_with("src/edge/") && name != "src/app.rs";
-        let knows = ["axum::", "rmcp::", "use axum", "use rmcp"].iter().any(|word| body(&text).contains(word));
+        let knows = ["axum::", "rmcp::", "use axum", "use rmcp"]
+            .iter()
+            .any(|word| body(&text).contains(word));
         assert!(!(outside && knows), "{name} knows axum or rmcp");
     }
 }
@@ -120,7 +157,10 @@ fn only_the_edge_and_the_app_know_axum_and_rmcp() {
 fn sql_is_in_stores_only() {
     for (name, text) in files("src", ".rs") {
         let store = name.contains("store") || name.starts_with("src/db/");
-        assert!(store || !body(&text).contains("sqlx::query"), "{name} holds SQL");
+        assert!(
+            store || !body(&text).contains("sqlx::query"),
+            "{name} holds SQL"
+        );
     }
 }
 
@@ -128,14 +168,26 @@ fn sql_is_in_stores_only() {
 fn a_server_names_of_another_only_tools_that_it_lists() {
     let servers: BTreeSet<String> = files("src/servers", "mod.rs")
         .iter()
-        .filter_map(|(name, _)| name.strip_prefix("src/servers/")?.split_once('/').map(|(s, _)| s.to_owned()))
+        .filter_map(|(name, _)| {
+            name.strip_prefix("src/servers/")?
+                .split_once('/')
+                .map(|(s, _)| s.to_owned())
+        })
         .collect();
     for (name, text) in files("src/servers", ".rs") {
-        let Some((own, _)) = name.strip_prefix("src/servers/").and_then(|n| n.split_once('/')) else { continue };
+        let Some((own, _)) = name
+            .strip_prefix("src/servers/")
+            .and_then(|n| n.split_once('/'))
+        else {
+            continue;
+        };
         for other in servers.iter().filter(|s| *s != own) {
             for (at, _) in body(&text).match_indices(&format!("servers::{other}::")) {
                 let path: String = body(&text)[at..].chars().take(60).collect();
-                assert!(path.starts_with(&format!("servers::{other}::tools::")), "{name}: {path}");
+                assert!(
+                    path.starts_with(&format!("servers::{other}::tools::")),
+                    "{name}: {path}"
+                );
             }
         }
     }
@@ -143,7 +195,10 @@ fn a_server_names_of_another_only_tools_that_it_lists() {
 
 #[test]
 fn engines_know_no_tools_databases_or_other_floors() {
-    for (name, text) in files("src/servers", ".rs").iter().filter(|(name, _)| name.contains("/engine/")) {
+    for (name, text) in files("src/servers", ".rs")
+        .iter()
+        .filter(|(name, _)| name.contains("/engine/"))
+    {
         for import in imports(&body(text)) {
             let allowed = import == "base" || import == "servers" || floor(&import).is_none();
             assert!(allowed, "{name} imports {import}");
@@ -165,11 +220,17 @@ fn no_file_is_longer_than_the_limit() {
 #[test]
 fn migrations_come_in_pairs() {
     let names = |folder: &str| -> Vec<String> {
-        files(&format!("migrations/{folder}"), ".sql").iter().map(|(n, _)| n.rsplit('/').next().unwrap().to_owned()).collect()
+        files(&format!("migrations/{folder}"), ".sql")
+            .iter()
+            .map(|(n, _)| n.rsplit('/').next().unwrap().to_owned())
+            .collect()
     };
     let sqlite = names("sqlite");
     assert_eq!(sqlite, names("postgres"));
-    let numbers: BTreeSet<&str> = sqlite.iter().map(|n| n.split('_').next().unwrap()).collect();
+    let numbers: BTreeSet<&str> = sqlite
+        .iter()
+        .map(|n| n.split('_').next().unwrap())
+        .collect();
     assert_eq!(numbers.len(), sqlite.len(), "two migrations of one number");
 }
 
@@ -185,20 +246,33 @@ fn no_test_file_is_forgotten() {
             (path.parent().unwrap(), path.file_stem().unwrap())
         };
         let owners = [dir.join("mod.rs"), dir.join("main.rs")];
-        let declared = owners.iter().filter_map(|owner| all.get(owner.to_str().unwrap())).any(|text| {
-            text.contains(&format!("mod {};", stem.to_str().unwrap()))
-        });
+        let declared = owners
+            .iter()
+            .filter_map(|owner| all.get(owner.to_str().unwrap()))
+            .any(|text| text.contains(&format!("mod {};", stem.to_str().unwrap())));
         assert!(declared, "{name} is in no mod.rs: it never runs");
     }
 }
 
 #[test]
 fn every_tool_file_is_mounted() {
-    for (name, text) in files("src/servers", ".rs").iter().filter(|(n, _)| n.contains("/tools/")) {
-        let Some(at) = text.find("\nimpl Tool for ") else { continue };
-        let marker: String = text[at + "\nimpl Tool for ".len()..].chars().take_while(|c| c.is_alphanumeric()).collect();
+    for (name, text) in files("src/servers", ".rs")
+        .iter()
+        .filter(|(n, _)| n.contains("/tools/"))
+    {
+        let Some(at) = text.find("\nimpl Tool for ") else {
+            continue;
+        };
+        let marker: String = text[at + "\nimpl Tool for ".len()..]
+            .chars()
+            .take_while(|c| c.is_alphanumeric())
+            .collect();
         let server = name.split('/').nth(2).unwrap();
-        let mount = fs::read_to_string(root().join(format!("src/servers/{server}/mod.rs"))).unwrap();
-        assert!(mount.contains(&format!("::{marker}>")), "{marker} ({name}) is not added in {server}/mod.rs");
+        let mount =
+            fs::read_to_string(root().join(format!("src/servers/{server}/mod.rs"))).unwrap();
+        assert!(
+            mount.contains(&format!("::{marker}>")),
+            "{marker} ({name}) is not added in {server}/mod.rs"
+        );
     }
 }

@@ -4,7 +4,10 @@ use std::{path::Path, process::Output};
 
 use super::support::{Hub, Settings};
 
-#[allow(clippy::disallowed_methods, reason = "tests run the program as its user does")]
+#[allow(
+    clippy::disallowed_methods,
+    reason = "tests run the program as its user does"
+)]
 fn run(dir: &Path, args: &[&str]) -> Output {
     std::process::Command::new(env!("CARGO_BIN_EXE_syndarix"))
         .args(args)
@@ -26,12 +29,19 @@ fn stderr(output: &Output) -> String {
 #[test]
 fn a_typo_in_the_configuration_is_refused_with_its_place() {
     let dir = tempfile::tempdir().unwrap();
-    std::fs::write(dir.path().join("config.toml"), "[http]\nlisen = \"127.0.0.1:1\"\n").unwrap();
+    std::fs::write(
+        dir.path().join("config.toml"),
+        "[http]\nlisen = \"127.0.0.1:1\"\n",
+    )
+    .unwrap();
     for args in [&["config", "check"][..], &[]] {
         let output = run(dir.path(), args);
         assert_eq!(output.status.code(), Some(2));
         let said = stderr(&output);
-        assert!(said.contains("config.toml:2:1") && said.contains("did you mean \"listen\""), "{said}");
+        assert!(
+            said.contains("config.toml:2:1") && said.contains("did you mean \"listen\""),
+            "{said}"
+        );
         assert_eq!(said.trim().lines().count(), 1, "{said}");
     }
 }
@@ -49,17 +59,31 @@ async fn a_port_in_use_and_a_data_directory_in_use_are_one_clear_line() {
     let hub = Hub::start().await;
     let dir = tempfile::tempdir().unwrap();
     let listen = hub.main.trim_start_matches("http://");
-    let mut text = Settings::default().text().replacen("127.0.0.1:0", listen, 1);
+    let mut text = Settings::default()
+        .text()
+        .replacen("127.0.0.1:0", listen, 1);
     std::fs::write(dir.path().join("config.toml"), &text).unwrap();
     let output = run(dir.path(), &["serve"]);
     let said = stderr(&output);
     let last = said.trim().lines().last().unwrap();
-    assert!(!output.status.success() && last.contains(&format!("{listen} is in use")), "{said}");
+    assert!(
+        !output.status.success() && last.contains(&format!("{listen} is in use")),
+        "{said}"
+    );
 
-    text = Settings::default().extra(&format!("[storage]\ndata = {:?}\n", hub.data())).text();
+    text = Settings::default()
+        .extra(&format!("[storage]\ndata = {:?}\n", hub.data()))
+        .text();
     std::fs::write(dir.path().join("config.toml"), &text).unwrap();
     let said = stderr(&run(dir.path(), &["serve"]));
-    assert!(said.trim().lines().last().unwrap().contains("another hub is running"), "{said}");
+    assert!(
+        said.trim()
+            .lines()
+            .last()
+            .unwrap()
+            .contains("another hub is running"),
+        "{said}"
+    );
 }
 
 #[test]
@@ -69,52 +93,123 @@ fn a_data_directory_that_cannot_be_used_is_one_clear_line() {
     std::fs::write(dir.path().join("data"), "").unwrap();
     let output = run(dir.path(), &["serve"]);
     let said = stderr(&output);
-    assert!(!output.status.success() && said.contains("cannot use the data directory"), "{said}");
+    assert!(
+        !output.status.success() && said.contains("cannot use the data directory"),
+        "{said}"
+    );
     assert_eq!(said.trim().lines().count(), 1, "{said}");
 }
 
 #[test]
 fn administration_works_without_a_running_hub() {
     let dir = tempfile::tempdir().unwrap();
-    stdout(&run(dir.path(), &["project", "create", "web", "--name", "Web app"]));
-    stdout(&run(dir.path(), &["agent", "create", "ann", "--project", "web"]));
+    stdout(&run(
+        dir.path(),
+        &["project", "create", "web", "--name", "Web app"],
+    ));
+    stdout(&run(
+        dir.path(),
+        &["agent", "create", "ann", "--project", "web"],
+    ));
     assert!(stdout(&run(dir.path(), &["project", "members", "web"])).contains("ann"));
-    let made = run(dir.path(), &["token", "create", "ci", "--project", "web", "--agent", "ann", "--scope", "issues:write"]);
+    let made = run(
+        dir.path(),
+        &[
+            "token",
+            "create",
+            "ci",
+            "--project",
+            "web",
+            "--agent",
+            "ann",
+            "--scope",
+            "issues:write",
+        ],
+    );
     let token = stdout(&made).trim().to_owned();
     assert!(token.starts_with("syx_") && token.len() == 53);
     let list = stdout(&run(dir.path(), &["token", "list"]));
     assert!(list.contains("issues:write") && !list.contains(&token));
-    let id = list.split_whitespace().find(|w| w.starts_with("tok_")).unwrap();
+    let id = list
+        .split_whitespace()
+        .find(|w| w.starts_with("tok_"))
+        .unwrap();
     stdout(&run(dir.path(), &["token", "revoke", id]));
     assert!(stdout(&run(dir.path(), &["token", "list"])).contains("revoked"));
-    assert!(!run(dir.path(), &["project", "create", "../x"]).status.success());
+    assert!(
+        !run(dir.path(), &["project", "create", "../x"])
+            .status
+            .success()
+    );
 }
 
 #[tokio::test]
 async fn call_reaches_the_running_hub_and_notices_tokens_made_meanwhile() {
     let hub = Hub::start().await;
     let listen = hub.main.trim_start_matches("http://").to_owned();
-    let text = Settings::default().text().replacen("127.0.0.1:0", &listen, 1);
+    let text = Settings::default()
+        .text()
+        .replacen("127.0.0.1:0", &listen, 1);
     std::fs::write(hub.dir().join("config.toml"), text).unwrap();
     let call = |args: &[&str]| run(hub.dir(), args);
-    let made = stdout(&call(&["call", "issues", "create_issue", "title=From the shell", "labels=a", "labels=b"]));
+    let made = stdout(&call(&[
+        "call",
+        "issues",
+        "create_issue",
+        "title=From the shell",
+        "labels=a",
+        "labels=b",
+    ]));
     assert!(made.contains("\"number\": 1"), "{made}");
     let wrong = call(&["call", "issues", "create_issue"]);
-    assert!(!wrong.status.success() && stderr(&wrong).contains("/title"), "{}", stderr(&wrong));
+    assert!(
+        !wrong.status.success() && stderr(&wrong).contains("/title"),
+        "{}",
+        stderr(&wrong)
+    );
     assert!(stdout(&call(&["tools", "list"])).contains("search_knowledge"));
-    let token = stdout(&call(&["token", "create", "late", "--project", "*", "--agent", "*"]));
+    let token = stdout(&call(&[
+        "token",
+        "create",
+        "late",
+        "--project",
+        "*",
+        "--agent",
+        "*",
+    ]));
     let path = "/api/v1/issues/1?project_id=default&agent_id=default";
-    let (status, issue) = hub.request(token.trim(), "GET", path, serde_json::Value::Null).await;
+    let (status, issue) = hub
+        .request(token.trim(), "GET", path, serde_json::Value::Null)
+        .await;
     assert_eq!(status, 200, "{issue}");
 }
 
 #[test]
 fn call_works_without_a_running_hub() {
     let dir = tempfile::tempdir().unwrap();
-    std::fs::write(dir.path().join("config.toml"), "[http]\nlisten = \"127.0.0.1:1\"\n").unwrap();
-    let wrote = stdout(&run(dir.path(), &["call", "file_system", "write_file", "path=a.txt", "content=hello"]));
+    std::fs::write(
+        dir.path().join("config.toml"),
+        "[http]\nlisten = \"127.0.0.1:1\"\n",
+    )
+    .unwrap();
+    let wrote = stdout(&run(
+        dir.path(),
+        &[
+            "call",
+            "file_system",
+            "write_file",
+            "path=a.txt",
+            "content=hello",
+        ],
+    ));
     assert!(wrote.contains("etag"), "{wrote}");
-    assert!(stdout(&run(dir.path(), &["call", "file_system", "read_text_file", "path=a.txt"])).contains("hello"));
+    assert!(
+        stdout(&run(
+            dir.path(),
+            &["call", "file_system", "read_text_file", "path=a.txt"]
+        ))
+        .contains("hello")
+    );
 }
 
 #[test]
@@ -124,5 +219,11 @@ fn every_client_gets_a_configuration() {
         let text = stdout(&run(dir.path(), &["client-config", client]));
         assert_eq!(text.matches("/mcp").count(), 7, "{client}: {text}");
     }
-    assert!(stdout(&run(dir.path(), &["client-config", "claude", "--transport", "sse"])).contains("9004/sse"));
+    assert!(
+        stdout(&run(
+            dir.path(),
+            &["client-config", "claude", "--transport", "sse"]
+        ))
+        .contains("9004/sse")
+    );
 }

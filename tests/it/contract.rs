@@ -38,8 +38,15 @@ async fn every_tool_describes_itself_and_all_its_fields() {
         for tool in app.registry().every_tool(server) {
             let spec = tool.spec();
             let name = spec.name;
-            assert!(name.bytes().all(|b| b.is_ascii_lowercase() || b == b'_'), "{name}");
-            assert!(spec.about.len() >= 60 && spec.about.ends_with('.'), "{name}: {}", spec.about);
+            assert!(
+                name.bytes().all(|b| b.is_ascii_lowercase() || b == b'_'),
+                "{name}"
+            );
+            assert!(
+                spec.about.len() >= 60 && spec.about.ends_with('.'),
+                "{name}: {}",
+                spec.about
+            );
             for (kind, schema) in [("input", &spec.input), ("output", &spec.output)] {
                 let schema = Value::Object((**schema).clone());
                 assert_eq!(schema["type"], "object", "{name} {kind}");
@@ -48,11 +55,17 @@ async fn every_tool_describes_itself_and_all_its_fields() {
                     assert!(!text.contains(word), "{name} {kind} has {word}");
                 }
                 properties(&schema, "", &mut |at, rule| {
-                    assert!(rule["description"].as_str().is_some_and(|d| d.len() > 3), "{name} {kind} {at}: no description");
+                    assert!(
+                        rule["description"].as_str().is_some_and(|d| d.len() > 3),
+                        "{name} {kind} {at}: no description"
+                    );
                 });
             }
             let required = &spec.input["required"];
-            assert_eq!((&required[0], &required[1]), (&json!("project_id"), &json!("agent_id")));
+            assert_eq!(
+                (&required[0], &required[1]),
+                (&json!("project_id"), &json!("agent_id"))
+            );
             assert_eq!(spec.input["additionalProperties"], false, "{name}");
         }
     }
@@ -71,7 +84,11 @@ async fn lists_are_alike() {
                 continue;
             }
             assert_eq!(input["cursor"]["type"], "string", "{}", spec.name);
-            assert!(spec.output["properties"]["next_cursor"].is_object(), "{}", spec.name);
+            assert!(
+                spec.output["properties"]["next_cursor"].is_object(),
+                "{}",
+                spec.name
+            );
             if let Some(limit) = input.get("limit") {
                 assert_eq!(limit["minimum"], 1, "{}", spec.name);
                 assert!(limit["maximum"].as_u64().unwrap() <= 1000, "{}", spec.name);
@@ -87,7 +104,11 @@ async fn the_tools_are_those_that_were_promised() {
     let names: Vec<String> = app
         .registry()
         .servers()
-        .flat_map(|server| app.registry().tools(server).map(move |t| format!("{server} {} {}", t.spec().name, t.spec().access.as_str())))
+        .flat_map(|server| {
+            app.registry()
+                .tools(server)
+                .map(move |t| format!("{server} {} {}", t.spec().name, t.spec().access.as_str()))
+        })
         .collect();
     insta::assert_snapshot!("tools", names.join("\n"));
     app.close().await;
@@ -106,7 +127,12 @@ async fn the_openapi_document_is_whole() {
             assert!(operation["responses"]["default"].is_object(), "{id}");
             for name in path.split(['{', '}']).skip(1).step_by(2) {
                 let parameters = operation["parameters"].as_array().unwrap();
-                assert!(parameters.iter().any(|p| p["name"] == name && p["in"] == "path" && p["required"] == true), "{id}: {name}");
+                assert!(
+                    parameters
+                        .iter()
+                        .any(|p| p["name"] == name && p["in"] == "path" && p["required"] == true),
+                    "{id}: {name}"
+                );
             }
             if !path.contains("/tools/") {
                 routes.push(format!("{} {path}", method.to_uppercase()));

@@ -22,13 +22,18 @@ fn args(project: &str, agent: &str) -> Value {
 async fn refused(face: &dyn Face, server: &str, tool: &str, project: &str, agent: &str) -> Refusal {
     match face.call(server, tool, args(project, agent)).await {
         Err(refusal) => refusal,
-        Ok(value) => panic!("{} {tool} for {project}/{agent} was let in: {value}", face.name()),
+        Ok(value) => panic!(
+            "{} {tool} for {project}/{agent} was let in: {value}",
+            face.name()
+        ),
     }
 }
 
 /// How often each tool was refused so far.
 async fn refusals(hub: &Hub, tool: &str) -> usize {
-    hub.audit(&format!("tool={tool}&outcome=refused")).await.len()
+    hub.audit(&format!("tool={tool}&outcome=refused"))
+        .await
+        .len()
 }
 
 #[tokio::test]
@@ -38,11 +43,21 @@ async fn foreign_projects_foreign_agents_and_missing_scopes() {
     hub.project("other", &["eve"]).await;
     let (ours, _) = hub.token(&["demo"], &["ann"], &["mcp:admin"]).await;
     let (none, _) = hub.token(&["demo"], &["ann"], &["hub:admin"]).await;
-    let rest = |token: &str| Rest { http: hub.http.clone(), main: hub.main.clone(), token: token.into() };
-    let faces: [Box<dyn Face>; 3] =
-        [Box::new(rest(&ours)), Box::new(Faces::<Session>::of(&hub, &ours)), Box::new(Faces::<Sse>::of(&hub, &ours))];
-    let powerless: [Box<dyn Face>; 3] =
-        [Box::new(rest(&none)), Box::new(Faces::<Session>::of(&hub, &none)), Box::new(Faces::<Sse>::of(&hub, &none))];
+    let rest = |token: &str| Rest {
+        http: hub.http.clone(),
+        main: hub.main.clone(),
+        token: token.into(),
+    };
+    let faces: [Box<dyn Face>; 3] = [
+        Box::new(rest(&ours)),
+        Box::new(Faces::<Session>::of(&hub, &ours)),
+        Box::new(Faces::<Sse>::of(&hub, &ours)),
+    ];
+    let powerless: [Box<dyn Face>; 3] = [
+        Box::new(rest(&none)),
+        Box::new(Faces::<Session>::of(&hub, &none)),
+        Box::new(Faces::<Sse>::of(&hub, &none)),
+    ];
     let tools = hub.tools().await;
     assert!(tools.len() >= 30, "{tools:?}");
     for (server, tool) in &tools {
@@ -52,15 +67,27 @@ async fn foreign_projects_foreign_agents_and_missing_scopes() {
                 let mut refusal = refused(face.as_ref(), server, tool, project, agent).await;
                 assert_eq!(refusal.code, "forbidden", "{tool}");
                 // Everything but the request's own id must be the same: nothing tells what exists.
-                refusal.problem.as_object_mut().unwrap().remove("request_id");
+                refusal
+                    .problem
+                    .as_object_mut()
+                    .unwrap()
+                    .remove("request_id");
                 answers.push(refusal);
             }
-            assert!(answers.windows(2).all(|w| w[0] == w[1]), "{} {tool}: {answers:?}", face.name());
+            assert!(
+                answers.windows(2).all(|w| w[0] == w[1]),
+                "{} {tool}: {answers:?}",
+                face.name()
+            );
         }
         for face in &powerless {
             let real = refused(face.as_ref(), server, tool, "demo", "ann").await;
             let foreign = refused(face.as_ref(), server, tool, "other", "eve").await;
-            assert_eq!((real.code.as_str(), &real.message), ("forbidden", &foreign.message), "{tool}");
+            assert_eq!(
+                (real.code.as_str(), &real.message),
+                ("forbidden", &foreign.message),
+                "{tool}"
+            );
             assert!(real.message.contains("lacks the scope"), "{}", real.message);
         }
         assert_eq!(refusals(&hub, tool).await, 3 * SCOPED.len() + 6, "{tool}");
@@ -78,26 +105,62 @@ async fn revoked_and_expired_tokens() {
     // A session that was opened while the token was good dies with it.
     let session = Session::open(&hub.http, &hub.own["issues"], &revoked).await;
     let stream = Sse::open(&hub.http, &hub.own["issues"], &revoked).await;
-    assert_eq!(hub.admin("DELETE", &format!("/api/v1/tokens/{id}"), Value::Null).await.0, 204);
-    assert_eq!(session.post("{}".into()).send().await.unwrap().status(), 401);
+    assert_eq!(
+        hub.admin("DELETE", &format!("/api/v1/tokens/{id}"), Value::Null)
+            .await
+            .0,
+        204
+    );
+    assert_eq!(
+        session.post("{}".into()).send().await.unwrap().status(),
+        401
+    );
     assert_eq!(stream.post(&revoked, "{}".into()).await, 401);
     tokio::time::sleep(std::time::Duration::from_millis(1_100)).await;
     for token in [revoked.as_str(), &expired, "syx_nonsense", ""] {
         for (server, tool) in hub.tools().await {
             let path = format!("/api/v1/servers/{server}/tools/{tool}");
-            assert_eq!(hub.request(token, "POST", &path, args("demo", "ann")).await.0, 401, "{tool}");
+            assert_eq!(
+                hub.request(token, "POST", &path, args("demo", "ann"))
+                    .await
+                    .0,
+                401,
+                "{tool}"
+            );
             for base in [hub.own[&server].clone(), format!("{}/{server}", hub.main)] {
-                let post = hub.http.post(format!("{base}/mcp")).bearer_auth(token).send().await.unwrap();
+                let post = hub
+                    .http
+                    .post(format!("{base}/mcp"))
+                    .bearer_auth(token)
+                    .send()
+                    .await
+                    .unwrap();
                 assert_eq!(post.status(), 401);
-                assert!(post.headers()["www-authenticate"].to_str().unwrap().starts_with("Bearer"));
-                let get = hub.http.get(format!("{base}/sse")).bearer_auth(token).send().await.unwrap();
+                assert!(
+                    post.headers()["www-authenticate"]
+                        .to_str()
+                        .unwrap()
+                        .starts_with("Bearer")
+                );
+                let get = hub
+                    .http
+                    .get(format!("{base}/sse"))
+                    .bearer_auth(token)
+                    .send()
+                    .await
+                    .unwrap();
                 assert_eq!(get.status(), 401);
             }
         }
     }
 }
 
-async fn principal(app: &App, projects: &[&str], agents: &[&str], scopes: &[&str]) -> (Arc<Principal>, String) {
+async fn principal(
+    app: &App,
+    projects: &[&str],
+    agents: &[&str],
+    scopes: &[&str],
+) -> (Arc<Principal>, String) {
     let list = |names: &[&str]| names.iter().map(|n| (*n).to_owned()).collect();
     let wanted = NewToken {
         name: "test".into(),
@@ -107,7 +170,10 @@ async fn principal(app: &App, projects: &[&str], agents: &[&str], scopes: &[&str
         expires_in_s: None,
     };
     let (token, info) = app.authority().create(wanted).await.unwrap();
-    (app.authority().authenticate(token.reveal()).await.unwrap(), info.id)
+    (
+        app.authority().authenticate(token.reveal()).await.unwrap(),
+        info.id,
+    )
 }
 
 #[tokio::test]
@@ -117,8 +183,14 @@ async fn in_process() {
     let settings = syndarix::config::Settings::parse(&data, "config.toml", false).unwrap();
     let app = App::open(settings).await.unwrap();
     for (project, agent) in [("demo", "ann"), ("other", "eve")] {
-        let scope = Scope { project: ProjectId::new(project).unwrap(), agent: AgentId::new(agent).unwrap() };
-        app.projects().create_project(&scope.project, "").await.unwrap();
+        let scope = Scope {
+            project: ProjectId::new(project).unwrap(),
+            agent: AgentId::new(agent).unwrap(),
+        };
+        app.projects()
+            .create_project(&scope.project, "")
+            .await
+            .unwrap();
         app.projects().create_agent(&scope.agent, "").await.unwrap();
         app.projects().add_member(&scope).await.unwrap();
     }
@@ -131,7 +203,10 @@ async fn in_process() {
         for tool in app.registry().every_tool(server) {
             let call = async |who: &Arc<Principal>, project: &str, agent: &str| {
                 let args = args(project, agent).as_object().unwrap().clone();
-                let error = app.registry().call_json(tool.as_ref(), Caller::embedded(Arc::clone(who)), args).await;
+                let error = app
+                    .registry()
+                    .call_json(tool.as_ref(), Caller::embedded(Arc::clone(who)), args)
+                    .await;
                 let error = error.expect_err(tool.spec().name);
                 (error.code.as_str(), error.message)
             };
@@ -146,7 +221,12 @@ async fn in_process() {
                 outcome: Some("refused".into()),
                 ..Default::default()
             };
-            assert_eq!(app.audit().find(&query, None, 200).await.unwrap().len(), 5, "{}", tool.spec().name);
+            assert_eq!(
+                app.audit().find(&query, None, 200).await.unwrap().len(),
+                5,
+                "{}",
+                tool.spec().name
+            );
             seen += 1;
         }
     }
@@ -161,10 +241,21 @@ async fn a_client_sees_only_the_tools_that_it_may_call() {
     let (reader, _) = hub.token(&["demo"], &["*"], &["issues:read"]).await;
     let session = Session::open(&hub.http, &hub.own["issues"], &reader).await;
     let listed = session.request("tools/list", json!({})).await;
-    let names: Vec<&str> = listed["result"]["tools"].as_array().unwrap().iter().map(|t| t["name"].as_str().unwrap()).collect();
-    assert!(names.contains(&"list_issues") && !names.contains(&"create_issue"), "{names:?}");
+    let names: Vec<&str> = listed["result"]["tools"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|t| t["name"].as_str().unwrap())
+        .collect();
+    assert!(
+        names.contains(&"list_issues") && !names.contains(&"create_issue"),
+        "{names:?}"
+    );
     let git = Session::open(&hub.http, &hub.own["git"], &reader).await;
-    assert_eq!(git.request("tools/list", json!({})).await["result"]["tools"], json!([]));
+    assert_eq!(
+        git.request("tools/list", json!({})).await["result"]["tools"],
+        json!([])
+    );
 }
 
 #[tokio::test]
@@ -174,11 +265,27 @@ async fn a_bound_caller_need_not_name_project_and_agent() {
     let (bound, _) = hub.token(&["demo"], &["ann"], &["mcp:write"]).await;
     let (wide, _) = hub.token(&["*"], &["*"], &["mcp:write"]).await;
     let title = json!({"title": "Short"});
-    for face in [Box::new(Faces::<Session>::of(&hub, &bound)) as Box<dyn Face>, Box::new(Faces::<Sse>::of(&hub, &bound))] {
-        assert!(face.call("issues", "create_issue", title.clone()).await.is_ok());
+    for face in [
+        Box::new(Faces::<Session>::of(&hub, &bound)) as Box<dyn Face>,
+        Box::new(Faces::<Sse>::of(&hub, &bound)),
+    ] {
+        assert!(
+            face.call("issues", "create_issue", title.clone())
+                .await
+                .is_ok()
+        );
     }
-    let unbound = Faces::<Session>::of(&hub, &wide).call("issues", "create_issue", title.clone()).await.unwrap_err();
-    assert_eq!((unbound.code.as_str(), unbound.problem["errors"][0]["pointer"].as_str()), ("invalid_argument", Some("/project_id")));
+    let unbound = Faces::<Session>::of(&hub, &wide)
+        .call("issues", "create_issue", title.clone())
+        .await
+        .unwrap_err();
+    assert_eq!(
+        (
+            unbound.code.as_str(),
+            unbound.problem["errors"][0]["pointer"].as_str()
+        ),
+        ("invalid_argument", Some("/project_id"))
+    );
 
     // Pinned by the endpoint's URL: the arguments are not advertised, and cannot leave the pin.
     let mut pinned = Session::open(&hub.http, &hub.own["issues"], &wide).await;
@@ -186,9 +293,15 @@ async fn a_bound_caller_need_not_name_project_and_agent() {
     let listed = pinned.request("tools/list", json!({})).await;
     assert!(!listed.to_string().contains("project_id\""), "{listed}");
     let call = |args: Value| json!({"name": "create_issue", "arguments": args});
-    assert_eq!(pinned.request("tools/call", call(title)).await["result"]["isError"], false);
+    assert_eq!(
+        pinned.request("tools/call", call(title)).await["result"]["isError"],
+        false
+    );
     let leave = json!({"title": "x", "project_id": "default", "agent_id": "default"});
-    assert_eq!(pinned.request("tools/call", call(leave)).await["result"]["isError"], true);
+    assert_eq!(
+        pinned.request("tools/call", call(leave)).await["result"]["isError"],
+        true
+    );
 }
 
 #[test]

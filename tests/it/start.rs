@@ -10,8 +10,14 @@ use super::support::{Face, Faces, Hub, Session, Settings, Sse, eventually};
 async fn the_banner_says_where_everything_is_and_the_token_works() {
     let hub = Hub::start().await;
     assert_eq!(hub.own.len(), 7, "{}", hub.banner);
-    assert!(hub.banner.contains(&hub.admin), "the token is shown at the first start");
-    assert_eq!(hub.admin("GET", "/readyz", Value::Null).await, (200, json!({"status": "ok"})));
+    assert!(
+        hub.banner.contains(&hub.admin),
+        "the token is shown at the first start"
+    );
+    assert_eq!(
+        hub.admin("GET", "/readyz", Value::Null).await,
+        (200, json!({"status": "ok"}))
+    );
     let (_, servers) = hub.admin("GET", "/api/v1/servers", Value::Null).await;
     assert_eq!(servers["items"].as_array().unwrap().len(), 7);
     let issue = json!({"project_id": "default", "agent_id": "default", "title": "Works at once"});
@@ -19,22 +25,40 @@ async fn the_banner_says_where_everything_is_and_the_token_works() {
     assert_eq!(status, 200, "{made}");
     let hub = hub.again().await;
     assert!(!hub.banner.contains(&hub.admin), "and not again");
-    let (status, found) =
-        hub.admin("GET", "/api/v1/issues/1?project_id=default&agent_id=default", Value::Null).await;
-    assert!(status == 200 && found.to_string().contains("Works at once"), "{found}");
+    let (status, found) = hub
+        .admin(
+            "GET",
+            "/api/v1/issues/1?project_id=default&agent_id=default",
+            Value::Null,
+        )
+        .await;
+    assert!(
+        status == 200 && found.to_string().contains("Works at once"),
+        "{found}"
+    );
 }
 
 #[tokio::test]
 async fn a_disabled_server_is_gone_from_every_face() {
     let hub = Hub::with(Settings::default().server("git", "enabled = false")).await;
     assert!(!hub.own.contains_key("git") && hub.own.len() == 6);
-    let gone = [("GET", "/git/sse"), ("POST", "/git/mcp"), ("GET", "/api/v1/git/status"), ("GET", "/api/v1/servers/git/tools")];
+    let gone = [
+        ("GET", "/git/sse"),
+        ("POST", "/git/mcp"),
+        ("GET", "/api/v1/git/status"),
+        ("GET", "/api/v1/servers/git/tools"),
+    ];
     for (method, path) in gone {
         assert_eq!(hub.admin(method, path, Value::Null).await.0, 404, "{path}");
     }
     let args = json!({"project_id": "default", "agent_id": "default"});
-    let (status, problem) = hub.admin("POST", "/api/v1/servers/git/tools/git_status", args.clone()).await;
-    assert_eq!((status, problem["code"].as_str()), (404, Some("unknown_tool")));
+    let (status, problem) = hub
+        .admin("POST", "/api/v1/servers/git/tools/git_status", args.clone())
+        .await;
+    assert_eq!(
+        (status, problem["code"].as_str()),
+        (404, Some("unknown_tool"))
+    );
     let openapi = hub.admin("GET", "/openapi.json", Value::Null).await.1;
     assert!(!openapi["paths"].to_string().contains("git_status"));
     // What needs it says so.
@@ -42,7 +66,12 @@ async fn a_disabled_server_is_gone_from_every_face() {
     run["workflow"] = "ci.yml".into();
     let (status, problem) = hub.admin("POST", "/api/v1/cicd/runs", run).await;
     assert_eq!(status, 503, "{problem}");
-    assert!(problem["detail"].as_str().unwrap().contains("[servers.git]"));
+    assert!(
+        problem["detail"]
+            .as_str()
+            .unwrap()
+            .contains("[servers.git]")
+    );
 }
 
 #[tokio::test]
@@ -52,15 +81,28 @@ async fn sigterm_lets_a_running_call_end_and_closes_streams() {
     let (token, _) = hub.token(&["demo"], &["ann"], &["mcp:write"]).await;
     let idle = Sse::open(&hub.http, &hub.own["issues"], &token).await;
     let face = Faces::<Session>::of(&hub, &token);
-    face.call("llm_gateway", "list_models", json!({})).await.unwrap();
+    face.call("llm_gateway", "list_models", json!({}))
+        .await
+        .unwrap();
     let slow = tokio::spawn(async move {
         let messages = json!([{"role": "user", "content": "mock:ttft=900 last words"}]);
-        face.call("llm_gateway", "chat", json!({"model": "mock/echo", "messages": messages})).await
+        face.call(
+            "llm_gateway",
+            "chat",
+            json!({"model": "mock/echo", "messages": messages}),
+        )
+        .await
     });
     tokio::time::sleep(Duration::from_millis(300)).await;
     let (took, well) = hub.terminate().await;
     assert!(well && took < Duration::from_secs(5), "{took:?}");
-    assert!(slow.await.unwrap().unwrap().to_string().contains("last words"));
+    assert!(
+        slow.await
+            .unwrap()
+            .unwrap()
+            .to_string()
+            .contains("last words")
+    );
     drop(idle);
 }
 
@@ -76,7 +118,10 @@ async fn nothing_acknowledged_is_lost_by_kill_9() {
     for n in 1..=20 {
         let path = format!("/api/v1/issues/{n}?project_id=default&agent_id=default");
         let (status, issue) = hub.admin("GET", &path, Value::Null).await;
-        assert!(status == 200 && issue.to_string().contains(&format!("Issue {n}")), "{n}: {issue}");
+        assert!(
+            status == 200 && issue.to_string().contains(&format!("Issue {n}")),
+            "{n}: {issue}"
+        );
     }
 }
 
@@ -85,10 +130,24 @@ async fn a_call_whose_caller_went_away_is_audited_as_aborted() {
     let hub = Hub::start().await;
     let messages = json!([{"role": "user", "content": "mock:ttft=5000 too late"}]);
     let chat = json!({"project_id": "default", "agent_id": "default", "model": "mock/echo", "messages": messages});
-    let request = hub.http.post(format!("{}/api/v1/llm/chat", hub.main)).bearer_auth(&hub.admin).json(&chat);
-    assert!(request.timeout(Duration::from_millis(300)).send().await.unwrap_err().is_timeout());
+    let request = hub
+        .http
+        .post(format!("{}/api/v1/llm/chat", hub.main))
+        .bearer_auth(&hub.admin)
+        .json(&chat);
+    assert!(
+        request
+            .timeout(Duration::from_millis(300))
+            .send()
+            .await
+            .unwrap_err()
+            .is_timeout()
+    );
     eventually("the aborted call in the audit log", || async {
-        hub.audit("tool=chat").await.iter().any(|e| e["outcome"] == "aborted" || e["outcome"] == "cancelled")
+        hub.audit("tool=chat")
+            .await
+            .iter()
+            .any(|e| e["outcome"] == "aborted" || e["outcome"] == "cancelled")
     })
     .await;
 }

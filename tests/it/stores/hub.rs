@@ -23,19 +23,46 @@ pub async fn suite(db: Db) {
 
 async fn members(db: &Db) {
     let projects = Projects::new(db.clone(), Clock::default());
-    let scope = Scope { project: ProjectId::new("p").unwrap(), agent: AgentId::new("a").unwrap() };
-    assert!(!projects.add_member(&scope).await.unwrap(), "neither exists");
+    let scope = Scope {
+        project: ProjectId::new("p").unwrap(),
+        agent: AgentId::new("a").unwrap(),
+    };
+    assert!(
+        !projects.add_member(&scope).await.unwrap(),
+        "neither exists"
+    );
     assert!(projects.create_project(&scope.project, "P").await.unwrap());
-    assert!(!projects.create_project(&scope.project, "again").await.unwrap());
+    assert!(
+        !projects
+            .create_project(&scope.project, "again")
+            .await
+            .unwrap()
+    );
     assert!(projects.create_agent(&scope.agent, "A").await.unwrap());
     assert!(!projects.is_member(&scope).await.unwrap());
     assert!(projects.add_member(&scope).await.unwrap());
-    assert!(projects.add_member(&scope).await.unwrap(), "adding twice is no error");
+    assert!(
+        projects.add_member(&scope).await.unwrap(),
+        "adding twice is no error"
+    );
     assert!(projects.is_member(&scope).await.unwrap());
-    assert_eq!(projects.list_members(&scope.project, None, 10).await.unwrap()[0].id, "a");
+    assert_eq!(
+        projects
+            .list_members(&scope.project, None, 10)
+            .await
+            .unwrap()[0]
+            .id,
+        "a"
+    );
     assert!(projects.remove_member(&scope).await.unwrap());
-    assert!(!projects.is_member(&scope).await.unwrap(), "a removal is seen at once");
-    assert_eq!(projects.list_projects(Some("p"), 10).await.unwrap().len(), 0);
+    assert!(
+        !projects.is_member(&scope).await.unwrap(),
+        "a removal is seen at once"
+    );
+    assert_eq!(
+        projects.list_projects(Some("p"), 10).await.unwrap().len(),
+        0
+    );
     assert_eq!(projects.list_agents(None, 10).await.unwrap()[0].name, "A");
 }
 
@@ -49,20 +76,37 @@ async fn tokens(db: &Db) {
         scopes: scopes.iter().map(|s| (*s).to_owned()).collect(),
         expires_in_s,
     };
-    assert!(authority.create(wanted(&["nothing:read"], None)).await.is_err());
-    let (token, info) = authority.create(wanted(&["issues:write"], Some(60))).await.unwrap();
+    assert!(
+        authority
+            .create(wanted(&["nothing:read"], None))
+            .await
+            .is_err()
+    );
+    let (token, info) = authority
+        .create(wanted(&["issues:write"], Some(60)))
+        .await
+        .unwrap();
     let principal = authority.authenticate(token.reveal()).await.unwrap();
     assert_eq!((&*principal.id, &*principal.name), (info.id.as_str(), "t"));
     assert!(authority.is_live(&principal).await.unwrap());
 
     let other_key = Authority::new(db.clone(), clock.clone(), [2; 32], LimitsConfig::default());
-    assert!(matches!(other_key.authenticate(token.reveal()).await, Err(Denied::Token)));
+    assert!(matches!(
+        other_key.authenticate(token.reveal()).await,
+        Err(Denied::Token)
+    ));
 
     clock.advance(60_000);
-    assert!(matches!(authority.authenticate(token.reveal()).await, Err(Denied::Token)));
+    assert!(matches!(
+        authority.authenticate(token.reveal()).await,
+        Err(Denied::Token)
+    ));
     assert!(!authority.is_live(&principal).await.unwrap());
 
-    let (token, info) = authority.create(wanted(&["mcp:read", "hub:admin"], None)).await.unwrap();
+    let (token, info) = authority
+        .create(wanted(&["mcp:read", "hub:admin"], None))
+        .await
+        .unwrap();
     let principal = authority.authenticate(token.reveal()).await.unwrap();
     assert!(authority.revoke(&info.id).await.unwrap());
     assert!(!authority.revoke(&info.id).await.unwrap(), "once");
@@ -92,13 +136,32 @@ fn entry(id: &Arc<str>, outcome: Outcome) -> Entry {
 }
 
 async fn audit(db: &Db) {
-    let config = AuditConfig { retention_days: 0, ..AuditConfig::default() };
-    let log = Audit::open(db.clone(), &Clock::manual(1_000), &config).await.unwrap();
+    let config = AuditConfig {
+        retention_days: 0,
+        ..AuditConfig::default()
+    };
+    let log = Audit::open(db.clone(), &Clock::manual(1_000), &config)
+        .await
+        .unwrap();
     let (done, dead): (Arc<str>, Arc<str>) = (new_id("call").into(), new_id("call").into());
     log.write_now(entry(&done, Outcome::Started)).await.unwrap();
     log.write_now(entry(&dead, Outcome::Started)).await.unwrap();
-    log.write(Entry { duration_us: Some(7), ..entry(&done, Outcome::Ok) }).await;
-    let all = log.find(&Query { tool: Some("create_issue".into()), ..Query::default() }, None, 10).await.unwrap();
+    log.write(Entry {
+        duration_us: Some(7),
+        ..entry(&done, Outcome::Ok)
+    })
+    .await;
+    let all = log
+        .find(
+            &Query {
+                tool: Some("create_issue".into()),
+                ..Query::default()
+            },
+            None,
+            10,
+        )
+        .await
+        .unwrap();
     assert_eq!(all.len(), 2, "an ending completes its beginning");
     let ok = all.iter().find(|r| r.id == *done).unwrap();
     assert_eq!((ok.outcome.as_str(), ok.duration_us), ("ok", Some(7)));
@@ -106,10 +169,30 @@ async fn audit(db: &Db) {
     // What a dead hub left is aborted at the next start; on a shared database only once it is old.
     let later = Clock::manual(10_000_000);
     let log = Audit::open(db.clone(), &later, &config).await.unwrap();
-    let aborted = log.find(&Query { outcome: Some("aborted".into()), ..Query::default() }, None, 10).await.unwrap();
-    assert_eq!(aborted.iter().map(|r| r.id.as_str()).collect::<Vec<_>>(), [&*dead]);
+    let aborted = log
+        .find(
+            &Query {
+                outcome: Some("aborted".into()),
+                ..Query::default()
+            },
+            None,
+            10,
+        )
+        .await
+        .unwrap();
+    assert_eq!(
+        aborted.iter().map(|r| r.id.as_str()).collect::<Vec<_>>(),
+        [&*dead]
+    );
     let first = log.find(&Query::default(), None, 1).await.unwrap();
-    let rest = log.find(&Query::default(), Some(&(first[0].started_ms, first[0].id.clone())), 10).await.unwrap();
+    let rest = log
+        .find(
+            &Query::default(),
+            Some(&(first[0].started_ms, first[0].id.clone())),
+            10,
+        )
+        .await
+        .unwrap();
     assert_eq!(rest.len(), 1);
 }
 

@@ -10,19 +10,37 @@ use syndarix::db::{DatabaseConfig, Db};
 
 async fn sqlite() -> (Db, tempfile::TempDir) {
     let dir = tempfile::tempdir().unwrap();
-    (Db::open(&DatabaseConfig::default(), dir.path()).await.unwrap(), dir)
+    (
+        Db::open(&DatabaseConfig::default(), dir.path())
+            .await
+            .unwrap(),
+        dir,
+    )
 }
 
 /// A database of its own on the server that the environment names.
 async fn postgres(name: &str) -> Option<Db> {
-    let url = std::env::var("SYNDARIX_TEST_POSTGRES").ok().filter(|url| !url.is_empty())?;
+    let url = std::env::var("SYNDARIX_TEST_POSTGRES")
+        .ok()
+        .filter(|url| !url.is_empty())?;
     let (base, _) = url.rsplit_once('/').expect("a URL with a database name");
-    let admin = sqlx::PgPool::connect(&url).await.expect("SYNDARIX_TEST_POSTGRES must be reachable");
-    for sql in [format!("drop database if exists {name} with (force)"), format!("create database {name}")] {
-        sqlx::query(sqlx::AssertSqlSafe(sql)).execute(&admin).await.unwrap();
+    let admin = sqlx::PgPool::connect(&url)
+        .await
+        .expect("SYNDARIX_TEST_POSTGRES must be reachable");
+    for sql in [
+        format!("drop database if exists {name} with (force)"),
+        format!("create database {name}"),
+    ] {
+        sqlx::query(sqlx::AssertSqlSafe(sql))
+            .execute(&admin)
+            .await
+            .unwrap();
     }
     admin.close().await;
-    let config = DatabaseConfig { url: format!("{base}/{name}"), max_connections: 8 };
+    let config = DatabaseConfig {
+        url: format!("{base}/{name}"),
+        max_connections: 8,
+    };
     Some(Db::open(&config, std::path::Path::new(".")).await.unwrap())
 }
 

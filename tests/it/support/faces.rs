@@ -1,6 +1,10 @@
 //! One client a face, so that a test can be told three times.
 
-use std::{future::Future, pin::Pin, sync::atomic::{AtomicU64, Ordering}};
+use std::{
+    future::Future,
+    pin::Pin,
+    sync::atomic::{AtomicU64, Ordering},
+};
 
 use serde_json::{Map, Value, json};
 
@@ -17,9 +21,16 @@ pub struct Refusal {
 impl Refusal {
     pub fn of(problem: &Value) -> Self {
         let text = |keys: &[&str]| {
-            keys.iter().find_map(|k| problem.get(k)?.as_str()).unwrap_or_default().to_owned()
+            keys.iter()
+                .find_map(|k| problem.get(k)?.as_str())
+                .unwrap_or_default()
+                .to_owned()
         };
-        Self { code: text(&["code"]), message: text(&["detail", "message"]), problem: problem.clone() }
+        Self {
+            code: text(&["code"]),
+            message: text(&["detail", "message"]),
+            problem: problem.clone(),
+        }
     }
 }
 
@@ -46,9 +57,19 @@ impl Face for Rest {
     fn call<'a>(&'a self, server: &'a str, tool: &'a str, args: Value) -> Called<'a> {
         Box::pin(async move {
             let url = format!("{}/api/v1/servers/{server}/tools/{tool}", self.main);
-            let response = self.http.post(url).bearer_auth(&self.token).json(&args).send().await.unwrap();
+            let response = self
+                .http
+                .post(url)
+                .bearer_auth(&self.token)
+                .json(&args)
+                .send()
+                .await
+                .unwrap();
             let ok = response.status().is_success();
-            let kind = response.headers()["content-type"].to_str().unwrap().to_owned();
+            let kind = response.headers()["content-type"]
+                .to_str()
+                .unwrap()
+                .to_owned();
             let body: Value = response.json().await.unwrap();
             if ok {
                 return Ok(body);
@@ -63,12 +84,20 @@ impl Face for Rest {
 pub fn outcome(message: &Value) -> Result<Value, Refusal> {
     if let Some(error) = message.get("error") {
         let code = format!("json_rpc_{}", error["code"]);
-        return Err(Refusal { code, message: error["message"].as_str().unwrap_or_default().into(), problem: error.clone() });
+        return Err(Refusal {
+            code,
+            message: error["message"].as_str().unwrap_or_default().into(),
+            problem: error.clone(),
+        });
     }
     let result = &message["result"];
     if result["isError"] == true {
-        assert!(result.get("structuredContent").is_none(), "errors carry no structuredContent");
-        let problem: Value = serde_json::from_str(result["content"][0]["text"].as_str().unwrap()).unwrap();
+        assert!(
+            result.get("structuredContent").is_none(),
+            "errors carry no structuredContent"
+        );
+        let problem: Value =
+            serde_json::from_str(result["content"][0]["text"].as_str().unwrap()).unwrap();
         assert_eq!(problem, result["_meta"]["syndarix/error"]);
         return Err(Refusal::of(&problem));
     }
@@ -77,7 +106,11 @@ pub fn outcome(message: &Value) -> Result<Value, Refusal> {
 
 /// The JSON-RPC message with `id` in a streamable HTTP answer, which is JSON or an event stream.
 pub async fn answer(response: reqwest::Response, id: u64) -> Value {
-    let kind = response.headers().get("content-type").map(|v| v.to_str().unwrap().to_owned()).unwrap_or_default();
+    let kind = response
+        .headers()
+        .get("content-type")
+        .map(|v| v.to_str().unwrap().to_owned())
+        .unwrap_or_default();
     let text = response.text().await.unwrap();
     if kind.starts_with("application/json") || kind.starts_with("application/problem+json") {
         return serde_json::from_str(&text).unwrap();
@@ -103,13 +136,33 @@ pub const INITIALIZE: &str = r#"{"jsonrpc":"2.0","id":0,"method":"initialize","p
 impl Session {
     pub async fn open(http: &reqwest::Client, base: &str, token: &str) -> Self {
         let url = format!("{base}/mcp");
-        let mut session = Self { http: http.clone(), url, token: token.into(), id: String::new(), next: AtomicU64::new(1) };
+        let mut session = Self {
+            http: http.clone(),
+            url,
+            token: token.into(),
+            id: String::new(),
+            next: AtomicU64::new(1),
+        };
         let response = session.post(INITIALIZE.into()).send().await.unwrap();
         assert_eq!(response.status(), 200);
-        session.id = response.headers()["mcp-session-id"].to_str().unwrap().to_owned();
-        assert_eq!(answer(response, 0).await["result"]["protocolVersion"], "2025-11-25");
+        session.id = response.headers()["mcp-session-id"]
+            .to_str()
+            .unwrap()
+            .to_owned();
+        assert_eq!(
+            answer(response, 0).await["result"]["protocolVersion"],
+            "2025-11-25"
+        );
         let ready = json!({"jsonrpc": "2.0", "method": "notifications/initialized"});
-        assert_eq!(session.post(ready.to_string()).send().await.unwrap().status(), 202);
+        assert_eq!(
+            session
+                .post(ready.to_string())
+                .send()
+                .await
+                .unwrap()
+                .status(),
+            202
+        );
         session
     }
 
@@ -121,7 +174,11 @@ impl Session {
             .header("content-type", "application/json")
             .header("accept", "application/json, text/event-stream")
             .body(body);
-        if self.id.is_empty() { request } else { request.header("mcp-session-id", &self.id) }
+        if self.id.is_empty() {
+            request
+        } else {
+            request.header("mcp-session-id", &self.id)
+        }
     }
 
     pub async fn request(&self, method: &str, params: Value) -> Value {
@@ -155,7 +212,11 @@ impl Stateless {
             .header("mcp-protocol-version", "2026-07-28")
             .header("mcp-method", method)
             .json(&message);
-        if name.is_empty() { request } else { request.header("mcp-name", name) }
+        if name.is_empty() {
+            request
+        } else {
+            request.header("mcp-name", name)
+        }
     }
 
     pub async fn request(&self, method: &str, params: Value) -> Value {
@@ -173,8 +234,17 @@ pub struct Faces<T> {
 
 impl<T> Faces<T> {
     pub fn of(hub: &Hub, token: &str) -> Self {
-        let by_server = hub.own.iter().map(|(server, base)| (server.clone(), base.clone().into())).collect();
-        Self { by_server, open: tokio::sync::Mutex::default(), http: hub.http.clone(), token: token.into() }
+        let by_server = hub
+            .own
+            .iter()
+            .map(|(server, base)| (server.clone(), base.clone().into()))
+            .collect();
+        Self {
+            by_server,
+            open: tokio::sync::Mutex::default(),
+            http: hub.http.clone(),
+            token: token.into(),
+        }
     }
 
     fn base(&self, server: &str) -> &str {
@@ -196,7 +266,11 @@ impl Face for Faces<Session> {
             }
             let session = open[server].clone();
             drop(open);
-            outcome(&session.request("tools/call", json!({"name": tool, "arguments": args})).await)
+            outcome(
+                &session
+                    .request("tools/call", json!({"name": tool, "arguments": args}))
+                    .await,
+            )
         })
     }
 }
@@ -209,8 +283,16 @@ impl Face for Faces<Stateless> {
     fn call<'a>(&'a self, server: &'a str, tool: &'a str, args: Value) -> Called<'a> {
         Box::pin(async move {
             let url = format!("{}/mcp", self.base(server));
-            let client = Stateless { http: self.http.clone(), url, token: self.token.clone() };
-            outcome(&client.request("tools/call", json!({"name": tool, "arguments": args})).await)
+            let client = Stateless {
+                http: self.http.clone(),
+                url,
+                token: self.token.clone(),
+            };
+            outcome(
+                &client
+                    .request("tools/call", json!({"name": tool, "arguments": args}))
+                    .await,
+            )
         })
     }
 }
@@ -229,7 +311,11 @@ impl Face for Faces<Sse> {
             }
             let stream = open[server].clone();
             drop(open);
-            outcome(&stream.request("tools/call", json!({"name": tool, "arguments": args})).await)
+            outcome(
+                &stream
+                    .request("tools/call", json!({"name": tool, "arguments": args}))
+                    .await,
+            )
         })
     }
 }

@@ -12,8 +12,15 @@ use std::{
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
-pub const SERVERS: [&str; 7] =
-    ["llm_gateway", "git", "knowledge_base", "issues", "file_system", "code_analysis", "cicd"];
+pub const SERVERS: [&str; 7] = [
+    "llm_gateway",
+    "git",
+    "knowledge_base",
+    "issues",
+    "file_system",
+    "code_analysis",
+    "cicd",
+];
 
 /// What differs from a hub of default settings.
 #[derive(Default)]
@@ -41,7 +48,11 @@ impl Settings {
         text.push_str(&self.extra);
         for server in SERVERS {
             let own = self.servers.get(server).map_or("", String::as_str);
-            let listen = if own.contains("listen") { "" } else { "listen = \"127.0.0.1:0\"\n" };
+            let listen = if own.contains("listen") {
+                ""
+            } else {
+                "listen = \"127.0.0.1:0\"\n"
+            };
             text.push_str(&format!("\n[servers.{server}]\n{listen}{own}\n"));
         }
         text
@@ -64,7 +75,11 @@ pub struct Hub {
 
 pub fn client() -> reqwest::Client {
     let _installed = rustls::crypto::ring::default_provider().install_default();
-    reqwest::Client::builder().no_proxy().timeout(Duration::from_secs(60)).build().unwrap()
+    reqwest::Client::builder()
+        .no_proxy()
+        .timeout(Duration::from_secs(60))
+        .build()
+        .unwrap()
 }
 
 impl Hub {
@@ -85,10 +100,15 @@ impl Hub {
     }
 
     async fn in_dir(dir: Arc<TempDir>) -> Self {
-        tokio::task::spawn_blocking(move || Self::spawn(dir)).await.unwrap()
+        tokio::task::spawn_blocking(move || Self::spawn(dir))
+            .await
+            .unwrap()
     }
 
-    #[allow(clippy::disallowed_methods, reason = "tests run the program as its user does")]
+    #[allow(
+        clippy::disallowed_methods,
+        reason = "tests run the program as its user does"
+    )]
     fn spawn(dir: Arc<TempDir>) -> Self {
         let mut process = Command::new(env!("CARGO_BIN_EXE_syndarix"))
             .current_dir(dir.path())
@@ -102,7 +122,9 @@ impl Hub {
         std::thread::spawn(move || {
             let mut chunk = [0; 4096];
             while let Ok(n @ 1..) = pipe.read(&mut chunk) {
-                log.lock().unwrap().push_str(&String::from_utf8_lossy(&chunk[..n]));
+                log.lock()
+                    .unwrap()
+                    .push_str(&String::from_utf8_lossy(&chunk[..n]));
             }
         });
         let mut lines = BufReader::new(process.stdout.take().unwrap()).lines();
@@ -125,8 +147,20 @@ impl Hub {
                 break;
             }
         }
-        let admin = std::fs::read_to_string(dir.path().join("data/admin.token")).unwrap().trim().to_owned();
-        Self { process, dir, main, own, admin, banner, stderr, http: client() }
+        let admin = std::fs::read_to_string(dir.path().join("data/admin.token"))
+            .unwrap()
+            .trim()
+            .to_owned();
+        Self {
+            process,
+            dir,
+            main,
+            own,
+            admin,
+            banner,
+            stderr,
+            http: client(),
+        }
     }
 
     pub fn data(&self) -> std::path::PathBuf {
@@ -161,7 +195,10 @@ impl Hub {
             if let Some(status) = self.process.try_wait().unwrap() {
                 return (started.elapsed(), status.success());
             }
-            assert!(started.elapsed() < Duration::from_secs(20), "the hub does not stop");
+            assert!(
+                started.elapsed() < Duration::from_secs(20),
+                "the hub does not stop"
+            );
             tokio::time::sleep(Duration::from_millis(10)).await;
         }
     }
@@ -171,37 +208,70 @@ impl Hub {
         self.request(&self.admin, method, path, body).await
     }
 
-    pub async fn request(&self, token: &str, method: &str, path: &str, body: Value) -> (u16, Value) {
+    pub async fn request(
+        &self,
+        token: &str,
+        method: &str,
+        path: &str,
+        body: Value,
+    ) -> (u16, Value) {
         let method = reqwest::Method::from_bytes(method.as_bytes()).unwrap();
-        let mut request = self.http.request(method, format!("{}{path}", self.main)).bearer_auth(token);
+        let mut request = self
+            .http
+            .request(method, format!("{}{path}", self.main))
+            .bearer_auth(token);
         if !body.is_null() {
             request = request.json(&body);
         }
         let response = request.send().await.unwrap();
-        (response.status().as_u16(), response.json().await.unwrap_or(Value::Null))
+        (
+            response.status().as_u16(),
+            response.json().await.unwrap_or(Value::Null),
+        )
     }
 
     /// Makes a project with agents.
     pub async fn project(&self, project: &str, agents: &[&str]) {
-        assert_eq!(self.admin("POST", "/api/v1/projects", json!({"id": project})).await.0, 201);
+        assert_eq!(
+            self.admin("POST", "/api/v1/projects", json!({"id": project}))
+                .await
+                .0,
+            201
+        );
         for agent in agents {
-            self.admin("POST", "/api/v1/agents", json!({"id": agent})).await;
+            self.admin("POST", "/api/v1/agents", json!({"id": agent}))
+                .await;
             let path = format!("/api/v1/projects/{project}/members/{agent}");
             assert_eq!(self.admin("PUT", &path, Value::Null).await.0, 200);
         }
     }
 
     /// A new token: its text and its id.
-    pub async fn token(&self, projects: &[&str], agents: &[&str], scopes: &[&str]) -> (String, String) {
-        let wanted = json!({"name": "test", "projects": projects, "agents": agents, "scopes": scopes});
+    pub async fn token(
+        &self,
+        projects: &[&str],
+        agents: &[&str],
+        scopes: &[&str],
+    ) -> (String, String) {
+        let wanted =
+            json!({"name": "test", "projects": projects, "agents": agents, "scopes": scopes});
         let (status, made) = self.admin("POST", "/api/v1/tokens", wanted).await;
         assert_eq!(status, 201, "{made}");
-        (made["token"].as_str().unwrap().to_owned(), made["id"].as_str().unwrap().to_owned())
+        (
+            made["token"].as_str().unwrap().to_owned(),
+            made["id"].as_str().unwrap().to_owned(),
+        )
     }
 
     /// The audit log's newest entries that `query` finds.
     pub async fn audit(&self, query: &str) -> Vec<Value> {
-        let (status, found) = self.admin("GET", &format!("/api/v1/audit?limit=200&{query}"), Value::Null).await;
+        let (status, found) = self
+            .admin(
+                "GET",
+                &format!("/api/v1/audit?limit=200&{query}"),
+                Value::Null,
+            )
+            .await;
         assert_eq!(status, 200, "{found}");
         found["items"].as_array().unwrap().clone()
     }
@@ -210,7 +280,13 @@ impl Hub {
     pub async fn tools(&self) -> Vec<(String, String)> {
         let mut out = Vec::new();
         for server in self.own.keys() {
-            let (_, list) = self.admin("GET", &format!("/api/v1/servers/{server}/tools"), Value::Null).await;
+            let (_, list) = self
+                .admin(
+                    "GET",
+                    &format!("/api/v1/servers/{server}/tools"),
+                    Value::Null,
+                )
+                .await;
             for tool in list["items"].as_array().unwrap() {
                 out.push((server.clone(), tool["name"].as_str().unwrap().to_owned()));
             }

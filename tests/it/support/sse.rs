@@ -42,7 +42,10 @@ impl Sse {
     pub async fn open(http: &reqwest::Client, base: &str, token: &str) -> Self {
         let sse = Self::connect(http, base, token).await;
         let answer = sse.send(0, INITIALIZE.into()).await;
-        assert!(answer["result"]["serverInfo"]["name"].is_string(), "{answer}");
+        assert!(
+            answer["result"]["serverInfo"]["name"].is_string(),
+            "{answer}"
+        );
         let ready = json!({"jsonrpc": "2.0", "method": "notifications/initialized"});
         assert_eq!(sse.post(&sse.token, ready.to_string()).await, 202);
         sse
@@ -50,7 +53,12 @@ impl Sse {
 
     /// Opens a stream only.
     pub async fn connect(http: &reqwest::Client, base: &str, token: &str) -> Self {
-        let response = http.get(format!("{base}/sse")).bearer_auth(token).send().await.unwrap();
+        let response = http
+            .get(format!("{base}/sse"))
+            .bearer_auth(token)
+            .send()
+            .await
+            .unwrap();
         assert_eq!(response.status(), 200);
         assert_eq!(response.headers()["content-type"], "text/event-stream");
         assert_eq!(response.headers()["x-accel-buffering"], "no");
@@ -63,14 +71,27 @@ impl Sse {
             let mut text = String::new();
             while let Some(Ok(chunk)) = body.next().await {
                 text.push_str(std::str::from_utf8(&chunk).unwrap());
-                while let Some((event, rest)) = text.split_once("\n\n").map(|(e, r)| (e.to_owned(), r.to_owned())) {
+                while let Some((event, rest)) = text
+                    .split_once("\n\n")
+                    .map(|(e, r)| (e.to_owned(), r.to_owned()))
+                {
                     text = rest;
-                    let field = |name: &str| event.lines().find_map(|l| l.strip_prefix(name)).map(str::trim);
+                    let field = |name: &str| {
+                        event
+                            .lines()
+                            .find_map(|l| l.strip_prefix(name))
+                            .map(str::trim)
+                    };
                     match (field("event:"), field("data:")) {
-                        (Some("endpoint"), Some(path)) => named.send(path.to_owned()).await.unwrap(),
+                        (Some("endpoint"), Some(path)) => {
+                            named.send(path.to_owned()).await.unwrap()
+                        }
                         (Some("message"), Some(data)) => {
                             let message: Value = serde_json::from_str(data).unwrap();
-                            match message["id"].as_u64().and_then(|id| answers.lock().unwrap().remove(&id)) {
+                            match message["id"]
+                                .as_u64()
+                                .and_then(|id| answers.lock().unwrap().remove(&id))
+                            {
                                 Some(answer) => drop(answer.send(message)),
                                 None => said.lock().unwrap().push(message),
                             }
@@ -96,7 +117,11 @@ impl Sse {
 
     /// Posts a message; the status.
     pub async fn post(&self, token: &str, body: String) -> u16 {
-        let request = self.http.post(&self.messages).bearer_auth(token).header("content-type", "application/json");
+        let request = self
+            .http
+            .post(&self.messages)
+            .bearer_auth(token)
+            .header("content-type", "application/json");
         request.body(body).send().await.unwrap().status().as_u16()
     }
 
@@ -105,11 +130,18 @@ impl Sse {
         self.waiting.lock().unwrap().insert(id, answer);
         assert_eq!(self.post(&self.token, body).await, 202);
         let patience = std::time::Duration::from_secs(60);
-        tokio::time::timeout(patience, answered).await.unwrap().unwrap()
+        tokio::time::timeout(patience, answered)
+            .await
+            .unwrap()
+            .unwrap()
     }
 
     pub async fn request(&self, method: &str, params: Value) -> Value {
         let id = self.next.fetch_add(1, Ordering::Relaxed);
-        self.send(id, json!({"jsonrpc": "2.0", "id": id, "method": method, "params": params}).to_string()).await
+        self.send(
+            id,
+            json!({"jsonrpc": "2.0", "id": id, "method": method, "params": params}).to_string(),
+        )
+        .await
     }
 }

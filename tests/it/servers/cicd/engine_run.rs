@@ -18,16 +18,31 @@ use syndarix::servers::cicd::engine::{
 };
 
 #[derive(Default)]
-struct Notes(Mutex<Vec<String>>, Mutex<BTreeMap<(usize, usize), StepReport>>);
+struct Notes(
+    Mutex<Vec<String>>,
+    Mutex<BTreeMap<(usize, usize), StepReport>>,
+);
 
 impl Journal for Notes {
     async fn job(&self, job: usize, status: Status, message: Option<String>) -> Result<(), Broken> {
         let message = message.map(|text| format!(": {text}")).unwrap_or_default();
-        self.0.lock().unwrap().push(format!("{job} {}{message}", status.as_str()));
+        self.0
+            .lock()
+            .unwrap()
+            .push(format!("{job} {}{message}", status.as_str()));
         Ok(())
     }
-    async fn step(&self, job: usize, step: usize, status: Status, report: StepReport) -> Result<(), Broken> {
-        self.0.lock().unwrap().push(format!("{job}.{step} {}", status.as_str()));
+    async fn step(
+        &self,
+        job: usize,
+        step: usize,
+        status: Status,
+        report: StepReport,
+    ) -> Result<(), Broken> {
+        self.0
+            .lock()
+            .unwrap()
+            .push(format!("{job}.{step} {}", status.as_str()));
         self.1.lock().unwrap().insert((job, step), report);
         Ok(())
     }
@@ -48,7 +63,13 @@ impl Bench {
         fs::create_dir(directory.join("work")).unwrap();
         fs::write(directory.join("work/file.txt"), "from the tree\n").unwrap();
         let id = directory.file_name().unwrap().to_str().unwrap().to_owned();
-        Self { _dir: dir, directory, notes: Arc::default(), stops: Stops::default(), id }
+        Self {
+            _dir: dir,
+            directory,
+            notes: Arc::default(),
+            stops: Stops::default(),
+            id,
+        }
     }
 
     fn site(&self) -> Arc<Site> {
@@ -59,9 +80,15 @@ impl Bench {
             log_bytes: 1 << 20,
         };
         let program = PathBuf::from(env!("CARGO_BIN_EXE_syndarix"));
-        let vars = [("PATH".to_owned(), std::env::var("PATH").unwrap()), ("CI".to_owned(), "true".to_owned())];
+        let vars = [
+            ("PATH".to_owned(), std::env::var("PATH").unwrap()),
+            ("CI".to_owned(), "true".to_owned()),
+        ];
         Arc::new(Site {
-            supervisor: Supervisor { program, args: vec![SUPERVISE.to_owned()] },
+            supervisor: Supervisor {
+                program,
+                args: vec![SUPERVISE.to_owned()],
+            },
             directory: self.directory.clone(),
             run_id: self.id.clone(),
             vars: vars.into(),
@@ -71,16 +98,26 @@ impl Bench {
 
     async fn run(&self, text: &str) -> Status {
         let workflow = Arc::new(workflow::parse("ci.yml", text).unwrap());
-        run(self.site(), workflow, Arc::clone(&self.notes), self.stops.clone()).await.unwrap()
+        run(
+            self.site(),
+            workflow,
+            Arc::clone(&self.notes),
+            self.stops.clone(),
+        )
+        .await
+        .unwrap()
     }
 
     async fn steps(&self, steps: &str) -> Status {
-        self.run(&format!("jobs:\n  a:\n    runs-on: x\n    steps:\n{steps}")).await
+        self.run(&format!("jobs:\n  a:\n    runs-on: x\n    steps:\n{steps}"))
+            .await
     }
 
     fn log(&self, job: &str, step: usize) -> String {
         let piece = log::read(&log_directory(&self.directory, job, step), 0, 1 << 20).unwrap();
-        piece.map(|piece| String::from_utf8_lossy(&piece.bytes).into_owned()).unwrap_or_default()
+        piece
+            .map(|piece| String::from_utf8_lossy(&piece.bytes).into_owned())
+            .unwrap_or_default()
     }
 
     fn notes(&self) -> Vec<String> {
@@ -142,7 +179,13 @@ async fn steps_share_their_environment_and_see_the_tree() {
 ",
         )
         .await;
-    assert_eq!(status, Status::Success, "{:?} {}", bench.notes(), bench.log("a", 2));
+    assert_eq!(
+        status,
+        Status::Success,
+        "{:?} {}",
+        bench.notes(),
+        bench.log("a", 2)
+    );
     assert_eq!(bench.log("a", 1), "from the tree\nhere true\nerr\n");
     assert_eq!(bench.log("a", 2), "1-x\ny-\ntool\n");
     assert_eq!(bench.log("a", 3), "py 42\n");
@@ -153,7 +196,11 @@ async fn steps_share_their_environment_and_see_the_tree() {
 async fn nothing_of_the_servers_environment_reaches_a_step() {
     let bench = Bench::new();
     assert_eq!(bench.steps("      - run: env\n").await, Status::Success);
-    assert!(!bench.log("a", 0).contains("CARGO"), "{}", bench.log("a", 0));
+    assert!(
+        !bench.log("a", 0).contains("CARGO"),
+        "{}",
+        bench.log("a", 0)
+    );
 }
 
 #[tokio::test]
@@ -162,8 +209,15 @@ async fn a_failing_step_skips_the_rest_but_not_always_and_failure() {
     let steps = "      - run: exit 3\n      - run: echo no\n      - run: echo f\n        if: failure()\n      - run: echo a\n        if: always()\n";
     assert_eq!(bench.steps(steps).await, Status::Failure);
     let expected = [
-        "0 running", "0.0 running", "0.0 failure", "0.1 skipped", "0.2 running", "0.2 success", "0.3 running",
-        "0.3 success", "0 failure",
+        "0 running",
+        "0.0 running",
+        "0.0 failure",
+        "0.1 skipped",
+        "0.2 running",
+        "0.2 success",
+        "0.3 running",
+        "0.3 success",
+        "0 failure",
     ];
     assert_eq!(bench.notes(), expected);
     assert_eq!(bench.report(0, 0).exit_code, Some(3));
@@ -172,9 +226,13 @@ async fn a_failing_step_skips_the_rest_but_not_always_and_failure() {
 #[tokio::test]
 async fn continue_on_error_and_signals_are_recorded() {
     let bench = Bench::new();
-    let steps = "      - run: kill -SEGV $$\n        continue-on-error: true\n      - run: echo on\n";
+    let steps =
+        "      - run: kill -SEGV $$\n        continue-on-error: true\n      - run: echo on\n";
     assert_eq!(bench.steps(steps).await, Status::Success);
-    assert_eq!((bench.report(0, 0).signal, bench.log("a", 1).as_str()), (Some(11), "on\n"));
+    assert_eq!(
+        (bench.report(0, 0).signal, bench.log("a", 1).as_str()),
+        (Some(11), "on\n")
+    );
 }
 
 #[tokio::test]
@@ -193,7 +251,15 @@ async fn jobs_follow_their_needs_in_trees_of_their_own() {
 #[tokio::test]
 async fn what_a_step_leaves_behind_dies_with_it() {
     let bench = Bench::new();
-    assert_eq!(bench.steps(&format!("      - run: |\n  {}          echo done\n", ESCAPEES.replace("\n", "\n  "))).await, Status::Success);
+    assert_eq!(
+        bench
+            .steps(&format!(
+                "      - run: |\n  {}          echo done\n",
+                ESCAPEES.replace("\n", "\n  ")
+            ))
+            .await,
+        Status::Success
+    );
     assert_eq!((bench.survivors(), bench.log("a", 0).trim()), (0, "done"));
 }
 
@@ -223,13 +289,19 @@ async fn cancelling_kills_the_whole_tree_and_still_cleans_up() {
     };
     let (status, ()) = tokio::join!(bench.steps(&steps), cancel);
     assert_eq!((status, bench.survivors()), (Status::Cancelled, 0));
-    assert_eq!((bench.log("a", 1).as_str(), bench.log("a", 2).as_str()), ("", "clean\n"));
+    assert_eq!(
+        (bench.log("a", 1).as_str(), bench.log("a", 2).as_str()),
+        ("", "clean\n")
+    );
 }
 
 #[tokio::test]
 async fn a_dropped_run_takes_its_processes_with_it() {
     let bench = Bench::new();
-    let steps = format!("      - run: |\n  {}          echo ready; sleep 1006\n", ESCAPEES.replace("\n", "\n  "));
+    let steps = format!(
+        "      - run: |\n  {}          echo ready; sleep 1006\n",
+        ESCAPEES.replace("\n", "\n  ")
+    );
     tokio::select! {
         _ = bench.steps(&steps) => panic!("it sleeps"),
         () = bench.until_logged("ready") => {}
@@ -258,8 +330,21 @@ async fn a_step_that_kills_its_supervisor_gains_nothing() {
 #[tokio::test]
 async fn a_step_may_not_forge_the_runners_variables() {
     let bench = Bench::new();
-    assert_eq!(bench.steps("      - run: echo GITHUB_SHA=x >> $GITHUB_ENV\n").await, Status::Failure);
-    assert_eq!(bench.report(0, 0).message.unwrap(), "GITHUB_ENV: `GITHUB_SHA` cannot be set by a step");
+    assert_eq!(
+        bench
+            .steps("      - run: echo GITHUB_SHA=x >> $GITHUB_ENV\n")
+            .await,
+        Status::Failure
+    );
+    assert_eq!(
+        bench.report(0, 0).message.unwrap(),
+        "GITHUB_ENV: `GITHUB_SHA` cannot be set by a step"
+    );
     let bench = Bench::new();
-    assert_eq!(bench.steps("      - run: rm $GITHUB_ENV; mkfifo $GITHUB_ENV\n").await, Status::Failure);
+    assert_eq!(
+        bench
+            .steps("      - run: rm $GITHUB_ENV; mkfifo $GITHUB_ENV\n")
+            .await,
+        Status::Failure
+    );
 }

@@ -1,0 +1,3 @@
+//! Runs of real processes.
+
+mod engine_run;
