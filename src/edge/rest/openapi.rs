@@ -177,7 +177,7 @@ fn parameter(name: &str, place: &str, required: bool, rule: Option<&Value>) -> V
     let mut schema = rule.cloned().unwrap_or_else(|| json!({"type": "string"}));
     let about = schema.as_object_mut().and_then(|s| s.remove("description"));
     // The headers X-Project-Id and X-Agent-Id, or the token, may say it instead.
-    let required = required && name != PROJECT_ID && name != AGENT_ID;
+    let required = place == "path" || (required && name != PROJECT_ID && name != AGENT_ID);
     json!({"name": name, "in": place, "required": required, "description": about.unwrap_or_default(), "schema": schema})
 }
 

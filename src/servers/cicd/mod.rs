@@ -58,6 +58,7 @@ impl Cicd {
 
 impl ToolServer for Cicd {
     const ID: ServerId = ServerId::Cicd;
+    const CALLS: &'static [Dep] = &[Dep::write(ServerId::Git, "git_export_tree")];
     const ROUTES: &'static [Route] = routes::ROUTES;
 
     fn tools(set: &mut ToolSet<Self>) {

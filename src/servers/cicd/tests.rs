@@ -7,20 +7,21 @@ use super::{
     engine::process::Supervisor,
     tools::run_workflow::{Args, RunWorkflow},
 };
-use crate::test::Team;
+use crate::{
+    servers::git::{self, Git},
+    test::Team,
+};
 
-/// A hub with this server alone. Its steps cannot start: the executable of a unit test is no supervisor.
+/// A hub with this server and git. Its steps cannot start: the executable of a unit test is no supervisor.
 pub async fn team() -> Team {
     crate::test::team(async |builder, host| {
         let supervisor = Supervisor {
             program: PathBuf::from("/nonexistent"),
             args: Vec::new(),
         };
-        builder.mount(
-            Cicd::open_with(Config::default(), host, supervisor)
-                .await
-                .unwrap(),
-        )
+        let git = Git::open(git::Config::default(), host).await.unwrap();
+        let cicd = Cicd::open_with(Config::default(), host, supervisor);
+        builder.mount(git).mount(cicd.await.unwrap())
     })
     .await
 }

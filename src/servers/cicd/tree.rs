@@ -8,22 +8,29 @@ use std::{
 use super::engine::workflow;
 use crate::{
     base::beneath::{Beneath, Error, RelPath},
-    tool::{Ctx, ToolError},
+    servers::git::tools::git_export_tree::{self, GitExportTree},
+    tool::{Code, Ctx, ToolError},
 };
 
 /// Where workflow files are looked for, in this order.
 const FOLDERS: [&str; 2] = [".syndarix/workflows", ".github/workflows"];
 
-/// Puts the tree of `revision` into `work`, the directory of run `run_id`, and answers with its commit.
+/// Puts the tree of `revision` into the run's `work` directory, through the git server, and answers with its commit. An
+/// inline workflow of a project that has no commit yet runs in an empty directory.
 pub async fn export(
-    _ctx: &Ctx,
-    _repo: Option<&str>,
-    _revision: Option<&str>,
-    _run_id: &str,
+    ctx: &Ctx,
+    args: git_export_tree::Args,
+    may_be_empty: bool,
     work: &Path,
 ) -> Result<Option<String>, ToolError> {
-    tokio::fs::create_dir_all(work).await?;
-    Ok(None)
+    match ctx.call::<GitExportTree>(args).await {
+        Ok(tree) => Ok(Some(tree.commit)),
+        Err(error) if may_be_empty && matches!(error.code, Code::NotFound | Code::Conflict) => {
+            tokio::fs::create_dir_all(work).await?;
+            Ok(None)
+        }
+        Err(error) => Err(error),
+    }
 }
 
 /// Finds the workflow `name` in the tree at `work`: its path and its text. Blocks on the disk.

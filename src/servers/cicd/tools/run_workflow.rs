@@ -8,13 +8,16 @@ use tokio::time::{Instant, timeout_at};
 
 use crate::{
     base::ids::new_id,
-    servers::cicd::{
-        Cicd,
-        engine::workflow::{self, Refused, Vars, Workflow},
-        failure::{self, Failure},
-        model::Run,
-        store::NewRun,
-        tree,
+    servers::{
+        cicd::{
+            Cicd,
+            engine::workflow::{self, Refused, Vars, Workflow},
+            failure::{self, Failure},
+            model::Run,
+            store::NewRun,
+            tree,
+        },
+        git::tools::git_export_tree,
     },
     tool::prelude::*,
 };
@@ -105,8 +108,13 @@ impl Tool for RunWorkflow {
         let run_id = new_id("run");
         let scratch = Scratch(Some(server.runs.directory(ctx.project(), &run_id)));
         let work = server.runs.directory(ctx.project(), &run_id).join("work");
-        let repo = args.repo.as_ref().map(RepoName::as_str);
-        let commit = tree::export(ctx, repo, args.revision.as_deref(), &run_id, &work).await?;
+        let wanted = git_export_tree::Args {
+            repo: args.repo.clone(),
+            revision: args.revision.clone(),
+            run: run_id.clone(),
+        };
+        let may_be_empty = inline.is_some() && args.revision.is_none();
+        let commit = tree::export(ctx, wanted, may_be_empty, &work).await?;
         let (file, workflow) = match (inline, args.workflow.clone()) {
             (None, Some(name)) => {
                 let (file, text) = ctx.blocking(move |_| tree::find(&work, &name)).await?;
@@ -122,7 +130,7 @@ impl Tool for RunWorkflow {
             id: run_id.clone(),
             scope: ctx.scope().clone(),
             workflow: file,
-            repo: repo.map(str::to_owned),
+            repo: args.repo.as_ref().map(ToString::to_string),
             revision: args.revision.clone(),
             commit,
             idempotency_key: args.idempotency_key.clone(),
