@@ -56,6 +56,11 @@ impl ItemRow {
         list(&self.assignees)
     }
 
+    /// About how many bytes of JSON it takes.
+    pub fn size(&self) -> usize {
+        self.title.len() + self.labels.len() + self.assignees.len() + 200
+    }
+
     /// Where a list goes on after this one.
     pub fn place(&self, sort: Sort) -> After {
         let key = match sort {

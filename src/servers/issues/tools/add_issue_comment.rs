@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use super::once;
+use super::{once, text};
 use crate::{
     servers::issues::{Issues, store::NewComment},
     tool::prelude::*,
@@ -58,6 +58,10 @@ impl Tool for AddIssueComment {
     };
 
     async fn run(server: &Issues, ctx: &Ctx, args: Args) -> Result<Output, ToolError> {
+        text([
+            ("/body", Some(args.body.as_str())),
+            ("/reply_to", args.reply_to.as_deref()),
+        ])?;
         if args.body.trim().is_empty() {
             return Err(ToolError::invalid("/body", "must say something"));
         }

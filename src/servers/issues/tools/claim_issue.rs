@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use super::{once, part};
+use super::{once, part, text};
 use crate::{
     base::clock::rfc3339,
     servers::issues::{
@@ -100,6 +100,7 @@ impl Tool for ClaimIssue {
     };
 
     async fn run(server: &Issues, ctx: &Ctx, args: Args) -> Result<Output, ToolError> {
+        text([("/label", args.label.as_deref())])?;
         let lease_s = args.lease_s.unwrap_or(server.config.lease_s);
         let sent = json!([args.number, args.kind, args.label, lease_s]);
         let target = match args.number {

@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use super::{agents, labels, once};
+use super::{agents, labels, once, text};
 use crate::{
     servers::issues::{
         Issues,
@@ -72,6 +72,7 @@ impl Tool for CreateIssue {
     };
 
     async fn run(server: &Issues, ctx: &Ctx, args: Args) -> Result<Output, ToolError> {
+        text([("/body", Some(args.body.as_str()))])?;
         let title = args.title.trim();
         if title.is_empty() || title.contains(char::is_control) {
             return Err(ToolError::invalid(
@@ -133,6 +134,7 @@ mod tests {
         let team = team().await;
         for (sent, pointer) in [
             (json!({"title": " \n"}), "/title"),
+            (json!({"title": "a", "body": "x\u{0}"}), "/body"),
             (json!({"title": "a", "priority": 5}), "/priority"),
             (json!({"title": "a", "labels": ["x", " "]}), "/labels/1"),
             (json!({"title": "a", "assignees": ["@you"]}), "/assignees/0"),

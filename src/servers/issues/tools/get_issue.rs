@@ -1,6 +1,6 @@
 //! `get_issue`: one issue with what was asked for.
 
-use super::part;
+use super::{part, text};
 use crate::{
     base::clock::rfc3339,
     servers::issues::{
@@ -168,6 +168,7 @@ impl Tool for GetIssue {
     const ACCESS: Access = Access::Read;
 
     async fn run(server: &Issues, ctx: &Ctx, args: Args) -> Result<Output, ToolError> {
+        text([("/comments_before", args.comments_before.as_deref())])?;
         let (store, number) = (&server.store, args.number);
         let row = store
             .get(ctx.project().as_str(), number)

@@ -1,6 +1,6 @@
 //! `list_issues`: find issues by what they are.
 
-use super::{agent, labels};
+use super::{agent, labels, text};
 use crate::{
     base::clock::rfc3339,
     servers::issues::{
@@ -107,6 +107,8 @@ pub struct Item {
 }
 
 const LIMIT: u32 = 20;
+/// Bytes of items in one answer: a page of long titles ends before its limit.
+const MAX_BYTES: usize = 40_000;
 
 impl Tool for ListIssues {
     type Server = Issues;
@@ -120,6 +122,7 @@ impl Tool for ListIssues {
     const ACCESS: Access = Access::Read;
 
     async fn run(server: &Issues, ctx: &Ctx, args: Args) -> Result<Output, ToolError> {
+        text([("/text", args.text.as_deref())])?;
         let filter = Filter {
             states: args.state.map_or_else(Vec::new, Wanted::states),
             labels: labels(args.labels, "/labels")?,
@@ -143,8 +146,11 @@ impl Tool for ListIssues {
             .store
             .list(ctx.project().as_str(), &filter, page, ctx.now())
             .await?;
-        let more = rows.len() > limit as usize;
+        let mut more = rows.len() > limit as usize;
         rows.truncate(limit as usize);
+        let fit = fitting(&rows);
+        more |= fit < rows.len();
+        rows.truncate(fit);
         let next_cursor = rows
             .last()
             .filter(|_| more)
@@ -155,6 +161,18 @@ impl Tool for ListIssues {
             .collect::<Result<_, _>>()?;
         Ok(Output { items, next_cursor })
     }
+}
+
+/// How many of the first `rows` fit into an answer; at least one.
+fn fitting(rows: &[ItemRow]) -> usize {
+    let mut room = MAX_BYTES;
+    let fit = rows.iter().take_while(|row| {
+        let size = row.size();
+        let fits = size <= room;
+        room = room.saturating_sub(size);
+        fits
+    });
+    fit.count().max(1)
 }
 
 impl Wanted {
@@ -275,6 +293,25 @@ mod tests {
             seen.dedup();
             assert_eq!(seen.len(), 7, "{sort}");
         }
+    }
+
+    #[tokio::test]
+    async fn a_page_of_long_titles_ends_early_and_goes_on() {
+        let team = team().await;
+        let labels: Vec<String> = (0..20).map(|n| format!("{n:-<50}")).collect();
+        for _ in 0..40 {
+            let sent = json!({"title": "界".repeat(200), "labels": labels});
+            team.call_json("create_issue", sent).await.unwrap();
+        }
+        let page = team
+            .call_json("list_issues", json!({"limit": 200}))
+            .await
+            .unwrap();
+        assert!(page.to_string().len() < 48_000);
+        let sent = json!({"limit": 200, "cursor": page["next_cursor"]});
+        let rest = team.call_json("list_issues", sent).await.unwrap();
+        let count = |page: &Value| page["items"].as_array().unwrap().len();
+        assert_eq!(count(&page) + count(&rest), 40);
     }
 
     #[tokio::test]

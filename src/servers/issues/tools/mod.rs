@@ -66,6 +66,19 @@ fn agent(name: &str, ctx: &Ctx, pointer: &str) -> Result<String, ToolError> {
     Ok(known.to_string())
 }
 
+/// Refuses a NUL character: PostgreSQL stores none, and no text needs one.
+fn text<'a>(fields: impl IntoIterator<Item = (&'a str, Option<&'a str>)>) -> Result<(), ToolError> {
+    for (pointer, value) in fields {
+        if value.is_some_and(|value| value.contains('\0')) {
+            return Err(ToolError::invalid(
+                pointer,
+                "must be text: it holds a NUL character",
+            ));
+        }
+    }
+    Ok(())
+}
+
 /// At most `max` characters of `text` from character `from` on, and whether anything follows.
 fn part(text: &str, from: usize, max: usize) -> (String, bool) {
     let mut chars = text.chars().skip(from);

@@ -1,6 +1,6 @@
 //! `update_issue`: change fields of an issue.
 
-use super::{agents, labels};
+use super::{agents, labels, text};
 use crate::{
     servers::issues::{
         Issues,
@@ -112,6 +112,7 @@ impl Tool for UpdateIssue {
         let set = args.set.unwrap_or_default();
         let add = args.add.unwrap_or_default();
         let remove = args.remove.unwrap_or_default();
+        text([("/set/body", set.body.as_deref())])?;
         let title = set.title.map(|title| title.trim().to_owned());
         if title
             .as_ref()

@@ -110,12 +110,13 @@ impl Tool for AddDocument {
             ))
             .hint("add it in parts, each with its own external_id"));
         }
-        if text.contains('\0') {
-            return Err(ToolError::invalid(
-                "/source/text",
-                "must be text: it holds a NUL character",
-            ));
-        }
+        super::text([
+            ("/source/text", Some(text.as_str())),
+            ("/external_id", args.external_id.as_deref()),
+            ("/title", args.title.as_deref()),
+            ("/uri", args.uri.as_deref()),
+            ("/collection", args.collection.as_deref()),
+        ])?;
         let metadata = Value::Object(args.metadata.unwrap_or_default()).to_string();
         if metadata.len() > MAX_METADATA {
             return Err(ToolError::invalid(

@@ -1,6 +1,6 @@
 //! `delete_document`: make a document disappear.
 
-use super::{Owner, no_document, readable};
+use super::{Owner, no_document, readable, text};
 use crate::{servers::knowledge_base::KnowledgeBase, tool::prelude::*};
 
 /// Marker of the tool.
@@ -36,6 +36,7 @@ impl Tool for DeleteDocument {
     const ACCESS: Access = Access::Write;
 
     async fn run(server: &KnowledgeBase, ctx: &Ctx, args: Args) -> Result<Output, ToolError> {
+        text([("/document_id", Some(args.document_id.as_str()))])?;
         let id = args.document_id;
         let found = server.store.document(&readable(ctx), &id).await?;
         let owner = Owner::of(&found.ok_or_else(|| no_document(&id))?);

@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use super::{Owner, no_document, readable};
+use super::{Owner, no_document, readable, text};
 use crate::{
     base::clock::rfc3339,
     servers::knowledge_base::{KnowledgeBase, model::Format},
@@ -90,6 +90,7 @@ impl Tool for GetDocument {
     const ACCESS: Access = Access::Read;
 
     async fn run(server: &KnowledgeBase, ctx: &Ctx, args: Args) -> Result<Output, ToolError> {
+        text([("/document_id", Some(args.document_id.as_str()))])?;
         let id = &args.document_id;
         let row = server.store.document(&readable(ctx), id).await?;
         let row = row.ok_or_else(|| no_document(id))?;

@@ -49,6 +49,19 @@ impl Owner {
     }
 }
 
+/// Refuses a NUL character: PostgreSQL stores none, and no text needs one.
+fn text<'a>(fields: impl IntoIterator<Item = (&'a str, Option<&'a str>)>) -> Result<(), ToolError> {
+    for (pointer, value) in fields {
+        if value.is_some_and(|value| value.contains('\0')) {
+            return Err(ToolError::invalid(
+                pointer,
+                "must be text: it holds a NUL character",
+            ));
+        }
+    }
+    Ok(())
+}
+
 /// Everything that the caller may read.
 fn readable(ctx: &Ctx) -> [Realm; 2] {
     [Owner::Project.realm(ctx), Owner::Global.realm(ctx)]

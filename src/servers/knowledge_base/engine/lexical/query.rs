@@ -19,7 +19,7 @@ const MAX_TERMS: usize = 48;
 /// Weights beside the body's 1.
 const TITLE: f32 = 2.0;
 const HEADING: f32 = 1.5;
-const EXACT: f32 = 0.6;
+const EXACT: f32 = 0.5;
 
 /// What is visible and wanted.
 #[derive(Debug, Clone, Default)]
