@@ -100,10 +100,8 @@ impl Workspaces {
         if !path.is_dir() {
             std::fs::create_dir_all(&path)?;
         }
-        match self.repository(tree) {
-            Ok(_) | Err(Error::NoRepository) => Ok(Beneath::open(&path)?),
-            Err(other) => Err(other),
-        }
+        self.ensure(tree)?;
+        Ok(Beneath::open(&path)?)
     }
 
     /// Waits for the right to change the files of `tree`. Held across one tool call; readers do not take it.

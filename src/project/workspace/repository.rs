@@ -22,17 +22,27 @@ impl Workspaces {
     /// # Errors
     /// [`Error::NoRepository`] before [`Workspaces::create_repository`].
     pub fn repository(&self, tree: &TreeId) -> Result<Repository, Error> {
-        let bare = self.existing_bare(&tree.project, &tree.repo)?;
-        let admin = layout::admin(&bare, &tree.agent);
-        if !worktree::is_ready(&admin) {
-            let _short = self.lock_repository(&tree.project, &tree.repo);
-            if !worktree::is_ready(&admin) {
-                let path = layout::tree(&self.0.data, tree);
-                std::fs::create_dir_all(&path)?;
-                worktree::create(&bare, &admin, &path, tree)?;
-            }
-        }
+        let (bare, admin) = self.ensure(tree)?.ok_or(Error::NoRepository)?;
         open(&admin, &bare)
+    }
+
+    /// Makes the agent's worktree if the repository exists and this is its first use; the bare and admin directories.
+    pub(super) fn ensure(&self, tree: &TreeId) -> Result<Option<(PathBuf, PathBuf)>, Error> {
+        let bare = layout::bare(&self.0.data, &tree.project, &tree.repo);
+        let admin = layout::admin(&bare, &tree.agent);
+        if worktree::is_ready(&admin) {
+            return Ok(Some((bare, admin)));
+        }
+        if !bare.is_dir() {
+            return Ok(None);
+        }
+        let _short = self.lock_repository(&tree.project, &tree.repo);
+        if !worktree::is_ready(&admin) {
+            let path = layout::tree(&self.0.data, tree);
+            std::fs::create_dir_all(&path)?;
+            worktree::create(&bare, &admin, &path, tree)?;
+        }
+        Ok(Some((bare, admin)))
     }
 
     /// The bare repository itself, for work that concerns no tree.

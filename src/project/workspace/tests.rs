@@ -192,6 +192,28 @@ fn an_interrupted_first_use_is_finished_by_the_next() {
 }
 
 #[test]
+fn an_agent_that_came_before_the_first_commit_starts_from_it() {
+    let data = tempfile::tempdir().unwrap();
+    let spaces = Workspaces::new(data.path());
+    init(&spaces);
+    write(&spaces, "bea", "b.txt", "b");
+    spaces.repository(&tree("bea")).unwrap();
+    write(&spaces, "ann", "a.txt", "a");
+    let first = commit_to_main(&spaces.repository(&tree("ann")).unwrap());
+
+    let bea = spaces.repository(&tree("bea")).unwrap();
+    assert_eq!(bea.head().unwrap().target(), Some(first));
+    assert_eq!(names(&spaces, "bea"), ["a.txt", "b.txt"]);
+    // The one who made it is left as she is.
+    write(&spaces, "ann", "a.txt", "changed");
+    let ann = spaces.repository(&tree("ann")).unwrap();
+    assert_eq!(
+        ann.statuses(None).unwrap().get(0).unwrap().status(),
+        git2::Status::WT_MODIFIED
+    );
+}
+
+#[test]
 fn a_planted_git_directory_is_never_consulted() {
     let data = tempfile::tempdir().unwrap();
     let spaces = Workspaces::new(data.path());

@@ -1,6 +1,7 @@
 //! An agent's linked worktree, without the `.git` file that git itself would put into it.
 
 use std::fs;
+use std::io::ErrorKind;
 use std::path::Path;
 
 use git2::build::CheckoutBuilder;
@@ -12,6 +13,9 @@ use crate::base::ids::AgentId;
 
 /// Lies in an admin directory until its tree was checked out, so that an interrupted first use is repeated.
 const UNFINISHED: &str = "syndarix-unfinished";
+/// Lies there while the default branch has no commit: the tree is filled when it gets its first, unless the agent made
+/// that one itself. Otherwise the histories of two agents would begin apart.
+const UNBORN: &str = "syndarix-unborn";
 
 /// The branch an agent starts on.
 pub fn agent_branch(agent: &AgentId) -> String {
@@ -28,7 +32,7 @@ pub fn branch_holder(
 ) -> Result<Option<String>, Error> {
     let wanted = format!("ref: refs/heads/{branch}");
     let listing = match fs::read_dir(repository.commondir().join("worktrees")) {
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
+        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
         listing => listing?,
     };
     for entry in listing {
@@ -44,7 +48,8 @@ pub fn branch_holder(
 }
 
 pub(super) fn is_ready(admin: &Path) -> bool {
-    admin.join("HEAD").is_file() && !admin.join(UNFINISHED).exists()
+    let marked = |name| admin.join(name).exists();
+    admin.join("HEAD").is_file() && !marked(UNFINISHED) && !marked(UNBORN)
 }
 
 /// Makes the admin directory and fills the tree from the default branch. What lies in the tree already stays as it is
@@ -60,14 +65,36 @@ pub(super) fn create(bare: &Path, admin: &Path, tree: &Path, id: &TreeId) -> Res
         Err(error) if error.code() == ErrorCode::NotFound => None,
         Err(error) => return Err(error.into()),
     };
-    if let Some(base) = base {
-        if repository.find_branch(&branch, BranchType::Local).is_err() {
+    let Some(base) = base else {
+        mark(admin, UNBORN)?;
+        return unmark(admin, UNFINISHED);
+    };
+    let started = repository.find_branch(&branch, BranchType::Local).is_ok();
+    if !started || admin.join(UNFINISHED).exists() {
+        mark(admin, UNFINISHED)?;
+        if !started {
             repository.branch(&branch, &base, false)?;
         }
         fill(&repository, tree)?;
     }
-    fs::remove_file(admin.join(UNFINISHED))?;
-    sync_directory(admin)
+    unmark(admin, UNBORN)?;
+    unmark(admin, UNFINISHED)
+}
+
+fn mark(admin: &Path, name: &str) -> Result<(), Error> {
+    if !admin.join(name).exists() {
+        fs::write(admin.join(name), "")?;
+        sync_directory(admin)?;
+    }
+    Ok(())
+}
+
+fn unmark(admin: &Path, name: &str) -> Result<(), Error> {
+    match fs::remove_file(admin.join(name)) {
+        Err(error) if error.kind() == ErrorKind::NotFound => Ok(()),
+        Err(error) => Err(error.into()),
+        Ok(()) => sync_directory(admin),
+    }
 }
 
 /// The admin directory, complete before it gets its name.

@@ -1,9 +1,12 @@
 //! Making branches and moving between them.
 
+use std::path::Path;
+
 use git2::build::CheckoutBuilder;
-use git2::{CheckoutNotificationType, Commit, ErrorCode, Oid, Repository};
+use git2::{CheckoutNotificationType, Commit, ErrorCode, Index, ObjectType, Oid, Repository, Tree};
 
 use super::{Error, name, shown};
+use crate::base::beneath::{Beneath, Kind, RelPath};
 use crate::base::ids::AgentId;
 use crate::project::workspace::{branch_holder, default_branch};
 
@@ -15,8 +18,7 @@ const MAX_LISTED: usize = 50;
 pub struct At {
     /// `None` when detached.
     pub branch: Option<String>,
-    /// `None` on an unborn branch.
-    pub commit: Option<Oid>,
+    pub commit: Oid,
 }
 
 /// Makes the branch `name` at `from` (a revision, or HEAD).
@@ -75,15 +77,16 @@ pub fn checkout(
         Err(_) => None,
     };
     let Some(branch) = branch else {
+        // No agent waits on the default branch for its first commit: see the workspaces' first use.
         if name::head(repository)?.is_none() && target == default_branch(repository)? {
-            return to_unborn(repository, target, agent);
+            return Err(Error::Unborn);
         }
         let commit = name::commit(repository, target)?;
         tree(repository, &commit, force)?;
         repository.set_head_detached(commit.id())?;
         return Ok(At {
             branch: None,
-            commit: Some(commit.id()),
+            commit: commit.id(),
         });
     };
     check_free(repository, target, agent)?;
@@ -92,16 +95,7 @@ pub fn checkout(
     repository.set_head(&format!("refs/heads/{target}"))?;
     Ok(At {
         branch: Some(target.to_owned()),
-        commit: Some(commit.id()),
-    })
-}
-
-fn to_unborn(repository: &Repository, branch: &str, agent: &AgentId) -> Result<At, Error> {
-    check_free(repository, branch, agent)?;
-    repository.set_head(&format!("refs/heads/{branch}"))?;
-    Ok(At {
-        branch: Some(branch.to_owned()),
-        commit: None,
+        commit: commit.id(),
     })
 }
 
@@ -115,8 +109,54 @@ fn check_free(repository: &Repository, branch: &str, agent: &AgentId) -> Result<
     }
 }
 
+/// Removes links that are where `tree` has directories: a forced checkout of libgit2 would write through them. A link
+/// that the index knows is left to it, which removes that itself.
+fn clear_links(
+    repository: &Repository,
+    index: &Index,
+    files: &Beneath,
+    tree: &Tree<'_>,
+    at: &RelPath,
+) -> Result<(), Error> {
+    for entry in tree
+        .iter()
+        .filter(|entry| entry.kind() == Some(ObjectType::Tree))
+    {
+        // What cannot be a path here cannot be checked out either.
+        let Some(path) = entry.name().ok().and_then(|name| at.join(name).ok()) else {
+            continue;
+        };
+        match files.kind(&path) {
+            Ok(Kind::Symlink) if index.get_path(Path::new(path.as_str()), 0).is_none() => {
+                files.remove(&path)?;
+            }
+            Ok(Kind::Directory) => {
+                clear_links(
+                    repository,
+                    index,
+                    files,
+                    &repository.find_tree(entry.id())?,
+                    &path,
+                )?;
+            }
+            _ => {}
+        }
+    }
+    Ok(())
+}
+
 /// Makes the tree and the index those of `commit`, keeping local changes that are not in the way.
 fn tree(repository: &Repository, commit: &Commit<'_>, force: bool) -> Result<(), Error> {
+    if force && let Some(top) = repository.workdir() {
+        let (files, index) = (Beneath::open(top)?, repository.index()?);
+        clear_links(
+            repository,
+            &index,
+            &files,
+            &commit.tree()?,
+            &RelPath::root(),
+        )?;
+    }
     let mut conflicts = Vec::new();
     let mut options = CheckoutBuilder::new();
     if force {

@@ -28,9 +28,8 @@ pub struct Output {
     /// The branch you are on now; none when HEAD is detached.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub branch: Option<String>,
-    /// The commit you are on now; none on a branch without any.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub commit: Option<String>,
+    /// The commit you are on now.
+    pub commit: String,
     /// True when HEAD is on a commit and not on a branch: make a branch before you commit.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub detached: bool,
@@ -61,7 +60,7 @@ impl Tool for GitCheckout {
                 Ok(Output {
                     detached: done.branch.is_none(),
                     branch: done.branch,
-                    commit: done.commit.map(|commit| commit.to_string()),
+                    commit: done.commit.to_string(),
                 })
             })
             .await
@@ -78,9 +77,11 @@ mod tests {
     #[tokio::test]
     async fn branches_commits_and_busy_branches() {
         let team = team().await;
-        let unborn = ok(&team, "git_checkout", json!({"target": "main"})).await;
-        assert_eq!(unborn, json!({"branch": "main"}));
+        let unborn = refused(&team, "git_checkout", json!({"target": "main"})).await;
+        assert!(unborn.message.contains("git_commit"), "{}", unborn.message);
         let first = save(&team, "a", "1").await;
+        let at = ok(&team, "git_checkout", json!({"target": "main"})).await;
+        assert_eq!(at, json!({"branch": "main", "commit": first}));
         let bea = team.at("demo", "bea");
         let busy = refused(&bea, "git_checkout", json!({"target": "main"})).await;
         assert_eq!(

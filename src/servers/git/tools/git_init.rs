@@ -52,8 +52,9 @@ impl Tool for GitInit {
     async fn run(server: &Git, ctx: &Ctx, args: Args) -> Result<Output, ToolError> {
         let tree = tree(ctx, args.repo)?;
         let workspaces = server.workspaces.clone();
-        let _lock = workspaces.lock_tree(&tree).await;
+        let lock = workspaces.lock_tree(&tree).await;
         ctx.blocking(move |_| {
+            let _lock = lock;
             let branch = args.default_branch.as_deref().unwrap_or(DEFAULT_BRANCH);
             let made = || {
                 name::check_branch(branch)?;

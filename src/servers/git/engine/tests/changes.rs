@@ -133,10 +133,7 @@ fn branches_are_made_checked_out_and_not_shared() {
     room.save("a", "2");
     room.write("b", "untracked");
     let at = branch::checkout(&repo, "feature", &ann(), false).unwrap();
-    assert_eq!(
-        (at.branch.as_deref(), at.commit),
-        (Some("feature"), Some(first))
-    );
+    assert_eq!((at.branch.as_deref(), at.commit), (Some("feature"), first));
     assert_eq!(
         std::fs::read_to_string(room.root("ann").join("a")).unwrap(),
         "1"
@@ -161,6 +158,6 @@ fn branches_are_made_checked_out_and_not_shared() {
         "2"
     );
     let at = branch::checkout(&repo, "HEAD~1", &ann(), false).unwrap();
-    assert_eq!((at.branch, at.commit), (None, Some(first)));
+    assert_eq!((at.branch, at.commit), (None, first));
     assert_eq!(name::head_branch(&repo).unwrap(), None);
 }

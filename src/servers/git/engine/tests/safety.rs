@@ -82,3 +82,64 @@ fn planted_commands_never_run() {
     branch::checkout(&repo, "main", &ann(), false).unwrap();
     assert!(!marker.exists());
 }
+
+#[test]
+fn a_checkout_writes_nothing_through_a_link() {
+    let room = Room::new();
+    let outside = room.data.path().join("outside");
+    std::fs::create_dir(&outside).unwrap();
+    room.save("keep", "1");
+    let repo = room.repo("ann");
+    branch::create(&repo, "directory", None, &ann()).unwrap();
+    std::os::unix::fs::symlink(&outside, room.root("ann").join("d")).unwrap();
+    room.add(&["."]).unwrap();
+    room.commit("a link").unwrap();
+    branch::checkout(&repo, "directory", &ann(), false).unwrap();
+    room.save("d/x", "through");
+    for (target, force) in [
+        ("agent/ann/work", false),
+        ("directory", false),
+        ("agent/ann/work", true),
+        ("directory", true),
+    ] {
+        branch::checkout(&room.repo("ann"), target, &ann(), force).unwrap();
+        assert!(
+            std::fs::read_dir(&outside).unwrap().next().is_none(),
+            "{target} {force}"
+        );
+    }
+    // A link that is in the way and in no commit.
+    std::fs::remove_dir_all(room.root("ann").join("d")).unwrap();
+    std::os::unix::fs::symlink(&outside, room.root("ann").join("d")).unwrap();
+    for force in [false, true] {
+        let done = branch::checkout(&room.repo("ann"), "HEAD", &ann(), force);
+        assert!(
+            std::fs::read_dir(&outside).unwrap().next().is_none(),
+            "HEAD {force} {done:?}"
+        );
+    }
+    let status = status::status(&room.repo("ann"), &[], true).unwrap();
+    assert!(status.iter().all(
+        |item| !item.path.starts_with("d/") || item.unstaged != Some(status::Change::Untracked)
+    ));
+    assert!(
+        std::fs::read_dir(&outside).unwrap().next().is_none(),
+        "nothing was written outside"
+    );
+}
+
+#[test]
+fn an_ignore_file_that_is_a_link_to_an_endless_device_ends() {
+    let room = Room::new();
+    room.write("a", "1");
+    for name in [".gitignore", ".gitattributes"] {
+        std::os::unix::fs::symlink("/dev/zero", room.root("ann").join(name)).unwrap();
+    }
+    room.add(&["."]).unwrap();
+    room.commit("links").unwrap();
+    assert!(
+        status::status(&room.repo("ann"), &[], true)
+            .unwrap()
+            .is_empty()
+    );
+}
