@@ -1,1 +1,237 @@
-fn main() {}
+//! What one call costs, with authentication, scope and audit on: typed in-process, JSON in-process, REST, streamable HTTP
+//! without and with a session, HTTP+SSE. Prints the CPU of the whole process (hub and client) beside criterion's wall time.
+
+use std::{sync::Arc, time::Instant};
+
+use criterion::{Criterion, criterion_group, criterion_main};
+use futures::StreamExt;
+use serde_json::{Value, json};
+use syndarix::{
+    access::Principal,
+    app::{App, Bound},
+    base::ids::{AgentId, ProjectId},
+    config::Settings,
+    project::Scope,
+    servers::llm_gateway::tools::list_models::{Args, ListModels},
+    tool::{Caller, Registry},
+};
+use tokio::{
+    io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader},
+    net::TcpStream,
+    runtime::Runtime,
+};
+use tokio_util::sync::CancellationToken;
+
+const TOOL: &str = "list_models";
+
+struct Hub {
+    registry: Arc<Registry>,
+    principal: Arc<Principal>,
+    token: String,
+    bound: Bound,
+    _dir: tempfile::TempDir,
+}
+
+async fn hub() -> Hub {
+    let dir = tempfile::tempdir().unwrap();
+    let mut text = format!("[http]\nlisten = \"127.0.0.1:0\"\n[storage]\ndata = {:?}\n", dir.path().join("data"));
+    for server in syndarix::access::ServerId::ALL {
+        text.push_str(&format!("[servers.{server}]\nlisten = \"127.0.0.1:0\"\n"));
+    }
+    let app = App::open(Settings::parse(&text, "bench", false).unwrap()).await.unwrap();
+    let token = app.first_token.as_ref().unwrap().reveal().to_owned();
+    let principal = app.authority().authenticate(&token).await.unwrap();
+    let registry = Arc::clone(app.registry());
+    let (ready, bound) = tokio::sync::oneshot::channel();
+    tokio::spawn(app.serve(CancellationToken::new(), |_, bound| drop(ready.send(bound.clone()))));
+    Hub { registry, principal, token, bound: bound.await.unwrap(), _dir: dir }
+}
+
+/// A keep-alive connection that speaks just enough HTTP/1.1, so that the client costs little.
+struct Wire {
+    stream: BufReader<TcpStream>,
+    head: String,
+}
+
+impl Wire {
+    async fn connect(address: std::net::SocketAddr, path: &str, token: &str, extra: &str) -> Self {
+        let stream = TcpStream::connect(address).await.unwrap();
+        stream.set_nodelay(true).unwrap();
+        let head = format!(
+            "POST {path} HTTP/1.1\r\nHost: {address}\r\nAuthorization: Bearer {token}\r\nContent-Type: application/json\r\n{extra}"
+        );
+        Self { stream: BufReader::new(stream), head }
+    }
+
+    /// Sends `body`; the answer's head and body.
+    async fn post(&mut self, body: &str) -> (String, String) {
+        let request = format!("{}Content-Length: {}\r\n\r\n{body}", self.head, body.len());
+        self.stream.get_mut().write_all(request.as_bytes()).await.unwrap();
+        let head = self.head_of_answer().await;
+        let lower = head.to_ascii_lowercase();
+        if let Some(length) = lower.lines().find_map(|l| l.strip_prefix("content-length: ")) {
+            let mut body = vec![0; length.trim().parse().unwrap()];
+            self.stream.read_exact(&mut body).await.unwrap();
+            return (head, String::from_utf8(body).unwrap());
+        }
+        let mut out = String::new();
+        loop {
+            let mut size = String::new();
+            self.stream.read_line(&mut size).await.unwrap();
+            let size = usize::from_str_radix(size.trim(), 16).unwrap();
+            let mut chunk = vec![0; size + 2];
+            self.stream.read_exact(&mut chunk).await.unwrap();
+            if size == 0 {
+                return (head, out);
+            }
+            out.push_str(std::str::from_utf8(&chunk[..size]).unwrap());
+        }
+    }
+
+    async fn head_of_answer(&mut self) -> String {
+        let mut head = String::new();
+        while !head.ends_with("\r\n\r\n") {
+            assert!(self.stream.read_line(&mut head).await.unwrap() > 0, "closed: {head}");
+        }
+        head
+    }
+}
+
+fn args() -> Value {
+    json!({"project_id": "default", "agent_id": "default"})
+}
+
+fn call(id: u64) -> String {
+    json!({"jsonrpc": "2.0", "id": id, "method": "tools/call", "params": {"name": TOOL, "arguments": args()}}).to_string()
+}
+
+const INITIALIZE: &str = r#"{"jsonrpc":"2.0","id":0,"method":"initialize","params":{"protocolVersion":"2025-11-25","capabilities":{},"clientInfo":{"name":"bench","version":"1"}}}"#;
+const INITIALIZED: &str = r#"{"jsonrpc":"2.0","method":"notifications/initialized"}"#;
+const ACCEPT: &str = "Accept: application/json, text/event-stream\r\n";
+
+/// User and system time of this process, in microseconds.
+fn cpu_us() -> f64 {
+    let stat = std::fs::read_to_string("/proc/self/stat").unwrap();
+    let fields: Vec<&str> = stat.rsplit(')').next().unwrap().split_whitespace().collect();
+    let ticks: f64 = fields[11].parse::<f64>().unwrap() + fields[12].parse::<f64>().unwrap();
+    ticks * 10_000.0
+}
+
+/// Runs `once` many times for the CPU figure and the percentiles, then under criterion.
+fn measure<F: AsyncFnMut()>(c: &mut Criterion, runtime: &Runtime, name: &str, times: u32, mut once: F) {
+    let mut latencies = Vec::with_capacity(times as usize);
+    runtime.block_on(async {
+        for _ in 0..200 {
+            once().await;
+        }
+        let before = cpu_us();
+        for _ in 0..times {
+            let started = Instant::now();
+            once().await;
+            latencies.push(started.elapsed());
+        }
+        latencies.sort();
+        let at = |share: f64| latencies[((f64::from(times) * share) as usize).min(latencies.len() - 1)];
+        println!(
+            "{name}: {:.1} us CPU a call (hub and client), p50 {:?}, p99 {:?}",
+            (cpu_us() - before) / f64::from(times),
+            at(0.5),
+            at(0.99)
+        );
+    });
+    c.bench_function(name, |b| {
+        b.iter_custom(|n| {
+            runtime.block_on(async {
+                let started = Instant::now();
+                for _ in 0..n {
+                    once().await;
+                }
+                started.elapsed()
+            })
+        });
+    });
+}
+
+fn benches(c: &mut Criterion) {
+    let runtime = Runtime::new().unwrap();
+    let hub = runtime.block_on(hub());
+    let scope = Scope { project: ProjectId::new("default").unwrap(), agent: AgentId::new("default").unwrap() };
+
+    measure(c, &runtime, "typed in-process", 20_000, async || {
+        let caller = Caller::embedded(Arc::clone(&hub.principal));
+        hub.registry.call::<ListModels>(caller, &scope, Args::default()).await.unwrap();
+    });
+
+    let tool = Arc::clone(hub.registry.find_any(TOOL).unwrap());
+    measure(c, &runtime, "JSON in-process", 20_000, async || {
+        let caller = Caller::embedded(Arc::clone(&hub.principal));
+        let args = args().as_object().unwrap().clone();
+        hub.registry.call_json(tool.as_ref(), caller, args).await.unwrap();
+    });
+
+    let path = format!("/api/v1/servers/llm_gateway/tools/{TOOL}");
+    let mut rest = runtime.block_on(Wire::connect(hub.bound.main, &path, &hub.token, ""));
+    measure(c, &runtime, "REST", 5_000, async || {
+        let (head, _) = rest.post(&args().to_string()).await;
+        assert!(head.starts_with("HTTP/1.1 200"), "{head}");
+    });
+
+    let own = hub.bound.servers[&syndarix::access::ServerId::LlmGateway];
+    let modern = format!(
+        "{ACCEPT}MCP-Protocol-Version: 2026-07-28\r\nMcp-Method: tools/call\r\nMcp-Name: {TOOL}\r\n"
+    );
+    let mut stateless = runtime.block_on(Wire::connect(own, "/mcp", &hub.token, &modern));
+    let meta = json!({"io.modelcontextprotocol/protocolVersion": "2026-07-28",
+                      "io.modelcontextprotocol/clientCapabilities": {},
+                      "io.modelcontextprotocol/clientInfo": {"name": "bench", "version": "1"}});
+    let message = json!({"jsonrpc": "2.0", "id": 1, "method": "tools/call",
+                         "params": {"name": TOOL, "arguments": args(), "_meta": meta}})
+    .to_string();
+    measure(c, &runtime, "streamable HTTP, stateless", 5_000, async || {
+        let (head, body) = stateless.post(&message).await;
+        assert!(head.starts_with("HTTP/1.1 200") && body.contains("structuredContent"), "{head}{body}");
+    });
+
+    let mut session = runtime.block_on(async {
+        let mut wire = Wire::connect(own, "/mcp", &hub.token, ACCEPT).await;
+        let (head, _) = wire.post(INITIALIZE).await;
+        let id = head.lines().find_map(|l| l.strip_prefix("mcp-session-id: ")).unwrap().to_owned();
+        wire.head.push_str(&format!("Mcp-Session-Id: {id}\r\n"));
+        wire.post(INITIALIZED).await;
+        wire
+    });
+    let mut id = 0;
+    measure(c, &runtime, "streamable HTTP, session", 5_000, async || {
+        id += 1;
+        let (_, body) = session.post(&call(id)).await;
+        assert!(body.contains("structuredContent"), "{body}");
+    });
+
+    let (mut post, mut events) = runtime.block_on(async {
+        let http = reqwest_client();
+        let stream = http.get(format!("http://{own}/sse")).bearer_auth(&hub.token).send().await.unwrap();
+        let mut events = Box::pin(stream.bytes_stream());
+        let first = String::from_utf8(events.next().await.unwrap().unwrap().to_vec()).unwrap();
+        let path = first.lines().find_map(|l| l.strip_prefix("data: ")).unwrap().to_owned();
+        let mut post = Wire::connect(own, &path, &hub.token, "").await;
+        post.post(INITIALIZE).await;
+        events.next().await.unwrap().unwrap();
+        post.post(INITIALIZED).await;
+        (post, events)
+    });
+    let mut id = 0;
+    measure(c, &runtime, "HTTP+SSE", 5_000, async || {
+        id += 1;
+        post.post(&call(id)).await;
+        let event = events.next().await.unwrap().unwrap();
+        assert!(event.starts_with(b"event: message"), "{event:?}");
+    });
+}
+
+fn reqwest_client() -> reqwest::Client {
+    let _installed = rustls::crypto::ring::default_provider().install_default();
+    reqwest::Client::builder().no_proxy().build().unwrap()
+}
+
+criterion_group!(calls, benches);
+criterion_main!(calls);
