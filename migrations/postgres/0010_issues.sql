@@ -72,7 +72,8 @@ create table issue_event (
 );
 create index issue_event_issue on issue_event (issue_id, seq);
 
--- One row an issue, kept after release: the epoch only ever grows. A claim is live while expires_ms lies ahead.
+-- One row an issue, kept after release: the epoch only ever grows. A claim is live while expires_ms lies ahead; one that
+-- is held though it has expired was abandoned, and its issue is ready again.
 create table issue_claim (
   issue_id text primary key references issue (id) on delete cascade,
   project_id text not null,
@@ -80,8 +81,10 @@ create table issue_claim (
   epoch bigint not null,
   token_hash text not null,
   claimed_ms bigint not null,
-  expires_ms bigint not null
+  expires_ms bigint not null,
+  held boolean not null
 );
+create index issue_claim_held on issue_claim (project_id, expires_ms) where held;
 
 -- What was answered to a call with an idempotency key. The key itself is kept as a hash only.
 create table issue_idempotency (

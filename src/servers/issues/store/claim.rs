@@ -62,28 +62,69 @@ const ATTEMPTS: usize = 4;
 /// The statement: `$wanted` picks the issue, `$lock` keeps others from picking it too where several transactions run.
 /// Closed issues are never claimable, a live claim never lost; the epoch grows with every change of hands.
 macro_rules! claim_sql {
-    ($wanted:literal, $lock:literal) => {
+    ($wanted:expr, $lock:literal) => {
         concat!(
-            "insert into issue_claim (issue_id, project_id, agent_id, epoch, token_hash, claimed_ms, expires_ms) \
-             select i.id, i.project_id, $2, 1, $3, $4, $5 from issue i where i.project_id = $1 and ",
+            "insert into issue_claim (issue_id, project_id, agent_id, epoch, token_hash, claimed_ms, expires_ms, held) \
+             select i.id, i.project_id, $2, 1, $3, $4, $5, true from issue i where i.project_id = $1 and ",
             $wanted,
             $lock,
             " on conflict (issue_id) do update set agent_id = excluded.agent_id, epoch = issue_claim.epoch + 1, \
-             token_hash = excluded.token_hash, claimed_ms = excluded.claimed_ms, expires_ms = excluded.expires_ms \
+             token_hash = excluded.token_hash, claimed_ms = excluded.claimed_ms, expires_ms = excluded.expires_ms, held = true \
              where issue_claim.expires_ms <= excluded.claimed_ms returning issue_id, epoch"
         )
     };
 }
 
-/// The two dialects of one statement: SQLite has a single writer and knows no row locks.
-macro_rules! claim_both {
-    ($tx:expr, $wanted:literal, $lock:literal) => {
-        match $tx {
-            Tx::Sqlite(_) => claim_sql!($wanted, ""),
-            Tx::Postgres(_) => claim_sql!($wanted, $lock),
-        }
+/// What both sorts of ready issue must meet: free for this agent, of the type and label asked for.
+macro_rules! suits {
+    () => {
+        "(i.assignees = '[]' or exists (select 1 from issue_assignee a where a.issue_id = i.id and a.agent_id = $2)) \
+         and ($6 = '' or i.type = $6) \
+         and ($7 = '' or exists (select 1 from issue_label l where l.issue_id = i.id and l.label = $7)) \
+         order by i.priority, i.number limit 1"
     };
 }
+
+/// SQLite has one writer and knows no row locks. Its planner would sort all ready issues to find the first, so the first
+/// open and the first abandoned one are each looked up by index, and the better of the two is taken.
+const NEXT_SQLITE: &str = claim_sql!(
+    concat!(
+        "i.id = (select id from ( \
+           select * from (select i.id, i.priority, i.number from issue i where i.project_id = $1 and i.state = 'open' \
+             and not exists (select 1 from issue_claim h where h.issue_id = i.id and h.expires_ms > $4) and ",
+        suits!(),
+        ") union all \
+           select * from (select i.id, i.priority, i.number from issue_claim h join issue i on i.id = h.issue_id \
+             where h.project_id = $1 and h.held and h.expires_ms <= $4 and i.state = 'in_progress' and ",
+        suits!(),
+        ")) order by priority, number limit 1)"
+    ),
+    ""
+);
+
+/// On PostgreSQL the locks make every claimer pass over what another one is taking.
+const NEXT_POSTGRES: &str = claim_sql!(
+    concat!(
+        "i.id = (with opened as (select i.id, i.priority, i.number from issue i where i.project_id = $1 \
+             and i.state = 'open' \
+             and not exists (select 1 from issue_claim h where h.issue_id = i.id and h.expires_ms > $4) and ",
+        suits!(),
+        " for update of i skip locked), abandoned as (select i.id, i.priority, i.number from issue_claim h \
+             join issue i on i.id = h.issue_id where h.project_id = $1 and h.held and h.expires_ms <= $4 \
+             and i.state = 'in_progress' and ",
+        suits!(),
+        " for update of i skip locked) \
+         select id from (select * from opened union all select * from abandoned) ready \
+         order by priority, number limit 1)"
+    ),
+    ""
+);
+
+const ONE_SQLITE: &str = claim_sql!("i.number = $6 and i.state in ('open', 'in_progress')", "");
+const ONE_POSTGRES: &str = claim_sql!(
+    "i.number = $6 and i.state in ('open', 'in_progress')",
+    " for update of i"
+);
 
 /// Why there is no claim.
 enum Lost {
@@ -234,29 +275,19 @@ async fn take(
     let expires = now + new.lease_ms;
     match &new.target {
         Target::Number(number) => {
-            let sql = claim_both!(
-                tx,
-                "i.number = $6 and i.state in ('open', 'in_progress')",
-                " for update of i"
-            );
+            let sql = match tx {
+                Tx::Sqlite(_) => ONE_SQLITE,
+                Tx::Postgres(_) => ONE_POSTGRES,
+            };
             on_tx!(*tx, c => sqlx::query_as(sql).bind(project).bind(agent).bind(token_hash).bind(now).bind(expires)
                 .bind(*number).fetch_optional(&mut **c).await)
         }
         // In progress counts as ready once its lease has ended; without any claim somebody works on it by agreement.
         Target::Next { kind, label } => {
-            let sql = claim_both!(
-                tx,
-                "(i.state = 'open' and not exists (select 1 from issue_claim h where h.issue_id = i.id \
-                    and h.expires_ms > $4) \
-                  or i.state = 'in_progress' and exists (select 1 from issue_claim h where h.issue_id = i.id \
-                    and h.expires_ms <= $4)) \
-                 and (i.assignees = '[]' or exists (select 1 from issue_assignee a where a.issue_id = i.id \
-                    and a.agent_id = $2)) \
-                 and ($6 = '' or i.type = $6) \
-                 and ($7 = '' or exists (select 1 from issue_label l where l.issue_id = i.id and l.label = $7)) \
-                 order by i.priority, i.number limit 1",
-                " for update of i skip locked"
-            );
+            let sql = match tx {
+                Tx::Sqlite(_) => NEXT_SQLITE,
+                Tx::Postgres(_) => NEXT_POSTGRES,
+            };
             on_tx!(*tx, c => sqlx::query_as(sql).bind(project).bind(agent).bind(token_hash).bind(now).bind(expires)
                 .bind(kind.map_or("", Kind::as_str)).bind(label.as_deref().unwrap_or_default())
                 .fetch_optional(&mut **c).await)

@@ -259,7 +259,7 @@ where
             "<",
             " order by i.updated_ms desc, i.number desc",
         ),
-        Sort::Created => ("(0, i.number)", "<", " order by i.number desc"),
+        Sort::Created => ("i.number", "<", " order by i.number desc"),
         Sort::Priority => (
             "(i.priority, i.number)",
             ">",
@@ -267,8 +267,17 @@ where
         ),
     };
     if let Some(After(key, number)) = after {
-        query.push(format_args!(" and {pair} {sign} ("));
-        query.push_bind(key).push(", ").push_bind(number).push(")");
+        query.push(format_args!(" and {pair} {sign} "));
+        if sort == Sort::Created {
+            query.push_bind(number);
+        } else {
+            query
+                .push("(")
+                .push_bind(key)
+                .push(", ")
+                .push_bind(number)
+                .push(")");
+        }
     }
     query.push(order);
 }

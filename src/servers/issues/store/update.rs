@@ -197,9 +197,10 @@ async fn check_claim(
     )
 }
 
-/// Ends a live claim; says so for the history.
+/// Ends a claim that is held, be it live or abandoned; says so for the history.
 async fn end_claim(tx: &mut Tx<'_>, issue: &str, now: Millis) -> Result<Option<Change>, ToolError> {
-    let sql = "update issue_claim set expires_ms = $2 where issue_id = $1 and expires_ms > $2 returning agent_id";
+    let sql = "update issue_claim set held = false, expires_ms = case when expires_ms < $2 then expires_ms else $2 end \
+               where issue_id = $1 and held returning agent_id";
     let holder: Option<String> = on_tx!(*tx, c => sqlx::query_scalar(sql).bind(issue).bind(now).fetch_optional(&mut **c).await)?;
     Ok(holder.map(|agent| Change {
         field: "claim",
