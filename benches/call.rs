@@ -34,17 +34,30 @@ struct Hub {
 
 async fn hub() -> Hub {
     let dir = tempfile::tempdir().unwrap();
-    let mut text = format!("[http]\nlisten = \"127.0.0.1:0\"\n[storage]\ndata = {:?}\n", dir.path().join("data"));
+    let mut text = format!(
+        "[http]\nlisten = \"127.0.0.1:0\"\n[storage]\ndata = {:?}\n",
+        dir.path().join("data")
+    );
     for server in syndarix::access::ServerId::ALL {
         text.push_str(&format!("[servers.{server}]\nlisten = \"127.0.0.1:0\"\n"));
     }
-    let app = App::open(Settings::parse(&text, "bench", false).unwrap()).await.unwrap();
+    let app = App::open(Settings::parse(&text, "bench", false).unwrap())
+        .await
+        .unwrap();
     let token = app.first_token.as_ref().unwrap().reveal().to_owned();
     let principal = app.authority().authenticate(&token).await.unwrap();
     let registry = Arc::clone(app.registry());
     let (ready, bound) = tokio::sync::oneshot::channel();
-    tokio::spawn(app.serve(CancellationToken::new(), |_, bound| drop(ready.send(bound.clone()))));
-    Hub { registry, principal, token, bound: bound.await.unwrap(), _dir: dir }
+    tokio::spawn(app.serve(CancellationToken::new(), |_, bound| {
+        drop(ready.send(bound.clone()))
+    }));
+    Hub {
+        registry,
+        principal,
+        token,
+        bound: bound.await.unwrap(),
+        _dir: dir,
+    }
 }
 
 /// A keep-alive connection that speaks just enough HTTP/1.1, so that the client costs little.
@@ -60,16 +73,26 @@ impl Wire {
         let head = format!(
             "POST {path} HTTP/1.1\r\nHost: {address}\r\nAuthorization: Bearer {token}\r\nContent-Type: application/json\r\n{extra}"
         );
-        Self { stream: BufReader::new(stream), head }
+        Self {
+            stream: BufReader::new(stream),
+            head,
+        }
     }
 
     /// Sends `body`; the answer's head and body.
     async fn post(&mut self, body: &str) -> (String, String) {
         let request = format!("{}Content-Length: {}\r\n\r\n{body}", self.head, body.len());
-        self.stream.get_mut().write_all(request.as_bytes()).await.unwrap();
+        self.stream
+            .get_mut()
+            .write_all(request.as_bytes())
+            .await
+            .unwrap();
         let head = self.head_of_answer().await;
         let lower = head.to_ascii_lowercase();
-        if let Some(length) = lower.lines().find_map(|l| l.strip_prefix("content-length: ")) {
+        if let Some(length) = lower
+            .lines()
+            .find_map(|l| l.strip_prefix("content-length: "))
+        {
             let mut body = vec![0; length.trim().parse().unwrap()];
             self.stream.read_exact(&mut body).await.unwrap();
             return (head, String::from_utf8(body).unwrap());
@@ -91,7 +114,10 @@ impl Wire {
     async fn head_of_answer(&mut self) -> String {
         let mut head = String::new();
         while !head.ends_with("\r\n\r\n") {
-            assert!(self.stream.read_line(&mut head).await.unwrap() > 0, "closed: {head}");
+            assert!(
+                self.stream.read_line(&mut head).await.unwrap() > 0,
+                "closed: {head}"
+            );
         }
         head
     }
@@ -112,13 +138,24 @@ const ACCEPT: &str = "Accept: application/json, text/event-stream\r\n";
 /// User and system time of this process, in microseconds.
 fn cpu_us() -> f64 {
     let stat = std::fs::read_to_string("/proc/self/stat").unwrap();
-    let fields: Vec<&str> = stat.rsplit(')').next().unwrap().split_whitespace().collect();
+    let fields: Vec<&str> = stat
+        .rsplit(')')
+        .next()
+        .unwrap()
+        .split_whitespace()
+        .collect();
     let ticks: f64 = fields[11].parse::<f64>().unwrap() + fields[12].parse::<f64>().unwrap();
     ticks * 10_000.0
 }
 
 /// Runs `once` many times for the CPU figure and the percentiles, then under criterion.
-fn measure<F: AsyncFnMut()>(c: &mut Criterion, runtime: &Runtime, name: &str, times: u32, mut once: F) {
+fn measure<F: AsyncFnMut()>(
+    c: &mut Criterion,
+    runtime: &Runtime,
+    name: &str,
+    times: u32,
+    mut once: F,
+) {
     let mut latencies = Vec::with_capacity(times as usize);
     runtime.block_on(async {
         for _ in 0..200 {
@@ -131,7 +168,8 @@ fn measure<F: AsyncFnMut()>(c: &mut Criterion, runtime: &Runtime, name: &str, ti
             latencies.push(started.elapsed());
         }
         latencies.sort();
-        let at = |share: f64| latencies[((f64::from(times) * share) as usize).min(latencies.len() - 1)];
+        let at =
+            |share: f64| latencies[((f64::from(times) * share) as usize).min(latencies.len() - 1)];
         println!(
             "{name}: {:.1} us CPU a call (hub and client), p50 {:?}, p99 {:?}",
             (cpu_us() - before) / f64::from(times),
@@ -155,18 +193,27 @@ fn measure<F: AsyncFnMut()>(c: &mut Criterion, runtime: &Runtime, name: &str, ti
 fn benches(c: &mut Criterion) {
     let runtime = Runtime::new().unwrap();
     let hub = runtime.block_on(hub());
-    let scope = Scope { project: ProjectId::new("default").unwrap(), agent: AgentId::new("default").unwrap() };
+    let scope = Scope {
+        project: ProjectId::new("default").unwrap(),
+        agent: AgentId::new("default").unwrap(),
+    };
 
     measure(c, &runtime, "typed in-process", 20_000, async || {
         let caller = Caller::embedded(Arc::clone(&hub.principal));
-        hub.registry.call::<ListModels>(caller, &scope, Args::default()).await.unwrap();
+        hub.registry
+            .call::<ListModels>(caller, &scope, Args::default())
+            .await
+            .unwrap();
     });
 
     let tool = Arc::clone(hub.registry.find_any(TOOL).unwrap());
     measure(c, &runtime, "JSON in-process", 20_000, async || {
         let caller = Caller::embedded(Arc::clone(&hub.principal));
         let args = args().as_object().unwrap().clone();
-        hub.registry.call_json(tool.as_ref(), caller, args).await.unwrap();
+        hub.registry
+            .call_json(tool.as_ref(), caller, args)
+            .await
+            .unwrap();
     });
 
     let path = format!("/api/v1/servers/llm_gateway/tools/{TOOL}");
@@ -187,15 +234,28 @@ fn benches(c: &mut Criterion) {
     let message = json!({"jsonrpc": "2.0", "id": 1, "method": "tools/call",
                          "params": {"name": TOOL, "arguments": args(), "_meta": meta}})
     .to_string();
-    measure(c, &runtime, "streamable HTTP, stateless", 5_000, async || {
-        let (head, body) = stateless.post(&message).await;
-        assert!(head.starts_with("HTTP/1.1 200") && body.contains("structuredContent"), "{head}{body}");
-    });
+    measure(
+        c,
+        &runtime,
+        "streamable HTTP, stateless",
+        5_000,
+        async || {
+            let (head, body) = stateless.post(&message).await;
+            assert!(
+                head.starts_with("HTTP/1.1 200") && body.contains("structuredContent"),
+                "{head}{body}"
+            );
+        },
+    );
 
     let mut session = runtime.block_on(async {
         let mut wire = Wire::connect(own, "/mcp", &hub.token, ACCEPT).await;
         let (head, _) = wire.post(INITIALIZE).await;
-        let id = head.lines().find_map(|l| l.strip_prefix("mcp-session-id: ")).unwrap().to_owned();
+        let id = head
+            .lines()
+            .find_map(|l| l.strip_prefix("mcp-session-id: "))
+            .unwrap()
+            .to_owned();
         wire.head.push_str(&format!("Mcp-Session-Id: {id}\r\n"));
         wire.post(INITIALIZED).await;
         wire
@@ -209,10 +269,19 @@ fn benches(c: &mut Criterion) {
 
     let (mut post, mut events) = runtime.block_on(async {
         let http = reqwest_client();
-        let stream = http.get(format!("http://{own}/sse")).bearer_auth(&hub.token).send().await.unwrap();
+        let stream = http
+            .get(format!("http://{own}/sse"))
+            .bearer_auth(&hub.token)
+            .send()
+            .await
+            .unwrap();
         let mut events = Box::pin(stream.bytes_stream());
         let first = String::from_utf8(events.next().await.unwrap().unwrap().to_vec()).unwrap();
-        let path = first.lines().find_map(|l| l.strip_prefix("data: ")).unwrap().to_owned();
+        let path = first
+            .lines()
+            .find_map(|l| l.strip_prefix("data: "))
+            .unwrap()
+            .to_owned();
         let mut post = Wire::connect(own, &path, &hub.token, "").await;
         post.post(INITIALIZE).await;
         events.next().await.unwrap().unwrap();

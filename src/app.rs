@@ -29,7 +29,7 @@ use crate::{
         cicd::Cicd, code_analysis::CodeAnalysis, file_system::FileSystem, git::Git, issues::Issues,
         knowledge_base::KnowledgeBase,
     },
-    tool::{Builder, Host, Pool, Registry, Tasks},
+    tool::{Builder, Host, Parts, Pool, Registry, Tasks},
 };
 
 /// The file that holds the administrator's token, in the data directory.
@@ -218,13 +218,13 @@ impl App {
             workspaces: Workspaces::new(&store.data),
             tasks: Tasks::default(),
         };
-        let registry = mount(&settings, &host).await?.build(
-            Arc::clone(&store.authority),
-            store.projects.clone(),
-            audit.clone(),
-            store.clock,
-            Pool::new(settings.limits.blocking_threads),
-        )?;
+        let registry = mount(&settings, &host).await?.build(Parts {
+            authority: Arc::clone(&store.authority),
+            projects: store.projects.clone(),
+            audit: audit.clone(),
+            clock: store.clock,
+            pool: Pool::new(settings.limits.blocking_threads),
+        })?;
         let hub = Hub {
             registry,
             authority: store.authority,

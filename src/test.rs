@@ -13,7 +13,7 @@ use crate::{
     },
     db::{DatabaseConfig, Db},
     project::{Projects, Scope, workspace::Workspaces},
-    tool::{Builder, Caller, Host, Pool, Registry, Tasks, Tool, ToolError},
+    tool::{Builder, Caller, Host, Parts, Pool, Registry, Tasks, Tool, ToolError},
 };
 
 /// A host over a fresh data directory.
@@ -76,13 +76,13 @@ pub async fn team(mount: impl AsyncFnOnce(Builder, &Host) -> Builder) -> Team {
         .unwrap();
     let registry = mount(Registry::builder(), &host)
         .await
-        .build(
-            Arc::clone(&authority),
-            projects.clone(),
-            audit.clone(),
-            host.clock.clone(),
-            Pool::new(4),
-        )
+        .build(Parts {
+            authority: Arc::clone(&authority),
+            projects: projects.clone(),
+            audit: audit.clone(),
+            clock: host.clock.clone(),
+            pool: Pool::new(4),
+        })
         .unwrap();
     let principal = token(&authority, &["*"], &["*"], &["mcp:admin", "hub:admin"]).await;
     let scope = scope("demo", "ann");

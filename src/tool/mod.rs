@@ -2,6 +2,7 @@
 
 mod blocking;
 mod bound;
+mod builder;
 mod caller;
 pub mod coerce;
 mod ctx;
@@ -24,13 +25,14 @@ use serde::{Serialize, de::DeserializeOwned};
 
 pub use blocking::{Pool, Stop};
 pub use bound::DynTool;
+pub use builder::{BadRegistry, Builder, ToolSet};
 pub use caller::{Caller, Pin};
 pub use ctx::Ctx;
 pub use deps::Dep;
 pub use error::{Code, FieldError, ToolError};
 pub use event::{Event, Events};
 pub use host::{Host, Tasks};
-pub use registry::{Builder, Registry, ToolSet};
+pub use registry::{Parts, Registry};
 pub use route::{Method, Route};
 pub use schema::{AGENT_ID, PROJECT_ID};
 pub use spec::{Face, Hints, Spec};

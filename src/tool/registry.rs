@@ -13,10 +13,10 @@ use std::{
 use serde_json::{Map, Value};
 
 use super::{
-    AGENT_ID, Caller, Ctx, Dep, DynTool, Face, PROJECT_ID, Pool, Route, ServerId, Spec, Tool,
+    AGENT_ID, Builder, Caller, Ctx, DynTool, Face, PROJECT_ID, Pool, Route, ServerId, Spec, Tool,
     ToolError, ToolServer,
     bound::Bound,
-    deps,
+    builder::Mounted,
     pipeline::{Request, no_such_scope},
 };
 use crate::{
@@ -29,151 +29,28 @@ use crate::{
     project::{Projects, Scope},
 };
 
-struct Mounted {
-    tools: Vec<Arc<dyn DynTool>>,
-    routes: &'static [Route],
-    calls: &'static [Dep],
-}
-
-/// The tools of one server, while it is being mounted.
-pub struct ToolSet<S> {
-    server: Arc<S>,
-    tools: Vec<Arc<dyn DynTool>>,
-    typed: Vec<(TypeId, Arc<dyn Any + Send + Sync>)>,
-}
-
-impl<S: ToolServer> ToolSet<S> {
-    /// Adds a tool.
-    pub fn add<T: Tool<Server = S>>(&mut self) -> &mut Self {
-        let bound = Arc::new(Bound::<T> {
-            server: Arc::clone(&self.server),
-            spec: Arc::new(Spec::of::<T>()),
-        });
-        self.tools.push(bound.clone());
-        self.typed.push((TypeId::of::<T>(), bound));
-        self
-    }
-}
-
-/// A hub whose servers do not fit together: a mistake in the program.
-#[derive(Debug, thiserror::Error)]
-pub enum BadRegistry {
-    /// Two tools of one name.
-    #[error("tool {0} is there twice")]
-    Duplicate(&'static str),
-    /// A server that is there twice.
-    #[error("server {0} is there twice")]
-    Twice(ServerId),
-    /// A route to a tool that its server does not have.
-    #[error("route {0} leads to no tool of {1}")]
-    Route(&'static str, ServerId),
-    /// A declared call to a tool that its server, which is enabled, does not have.
-    #[error("{0} may call {1}, which is no tool of {2}")]
-    Dep(ServerId, &'static str, ServerId),
-    /// Servers that call each other in a circle.
-    #[error("servers call each other in a circle: {0:?}")]
-    Circle(Vec<ServerId>),
-}
-
-/// Collects servers.
-pub struct Builder {
-    servers: BTreeMap<ServerId, Mounted>,
-    typed: HashMap<TypeId, Arc<dyn Any + Send + Sync>>,
-    twice: Option<ServerId>,
-}
-
-impl Builder {
-    /// Mounts a server with all its tools.
-    #[must_use]
-    pub fn mount<S: ToolServer>(mut self, server: S) -> Self {
-        let mut set = ToolSet {
-            server: Arc::new(server),
-            tools: Vec::new(),
-            typed: Vec::new(),
-        };
-        S::tools(&mut set);
-        let mounted = Mounted {
-            tools: set.tools,
-            routes: S::ROUTES,
-            calls: S::CALLS,
-        };
-        if self.servers.insert(S::ID, mounted).is_some() {
-            self.twice = Some(S::ID);
-        }
-        self.typed.extend(set.typed);
-        self
-    }
-
-    /// Checks that everything fits together.
-    pub fn build(
-        self,
-        authority: Arc<Authority>,
-        projects: Projects,
-        audit: Audit,
-        clock: Clock,
-        pool: Pool,
-    ) -> Result<Arc<Registry>, BadRegistry> {
-        if let Some(server) = self.twice {
-            return Err(BadRegistry::Twice(server));
-        }
-        let mut by_name: HashMap<&'static str, Arc<dyn DynTool>> = HashMap::new();
-        for tool in self.servers.values().flat_map(|m| &m.tools) {
-            if by_name.insert(tool.spec().name, Arc::clone(tool)).is_some() {
-                return Err(BadRegistry::Duplicate(tool.spec().name));
-            }
-        }
-        let has = |server: ServerId, tool: &str| {
-            by_name.get(tool).is_some_and(|t| t.spec().server == server)
-        };
-        for (&id, mounted) in &self.servers {
-            if let Some(route) = mounted.routes.iter().find(|r| !has(id, r.tool)) {
-                return Err(BadRegistry::Route(route.path, id));
-            }
-            let missing = mounted
-                .calls
-                .iter()
-                .find(|d| self.servers.contains_key(&d.server) && !has(d.server, d.tool));
-            if let Some(dep) = missing {
-                return Err(BadRegistry::Dep(id, dep.tool, dep.server));
-            }
-        }
-        let calls: Vec<_> = self.servers.iter().map(|(id, m)| (*id, m.calls)).collect();
-        if let Some(circle) = deps::circle(&calls) {
-            return Err(BadRegistry::Circle(circle));
-        }
-        let parts = Parts {
-            authority,
-            projects,
-            audit,
-            clock,
-            pool,
-            running: Arc::default(),
-        };
-        Ok(Arc::new(Registry {
-            servers: self.servers,
-            by_name,
-            typed: self.typed,
-            parts,
-        }))
-    }
-}
-
 /// What the pipeline works with.
-struct Parts {
-    authority: Arc<Authority>,
-    projects: Projects,
-    audit: Audit,
-    clock: Clock,
-    pool: Pool,
-    running: Arc<AtomicUsize>,
+#[derive(Debug)]
+pub struct Parts {
+    /// Says whether a token is still good.
+    pub authority: Arc<Authority>,
+    /// Says which agents are members of which projects.
+    pub projects: Projects,
+    /// Takes an entry for every call.
+    pub audit: Audit,
+    /// The time.
+    pub clock: Clock,
+    /// Runs what blocks.
+    pub pool: Pool,
 }
 
 /// All tools of all enabled servers.
 pub struct Registry {
-    servers: BTreeMap<ServerId, Mounted>,
-    by_name: HashMap<&'static str, Arc<dyn DynTool>>,
-    typed: HashMap<TypeId, Arc<dyn Any + Send + Sync>>,
-    parts: Parts,
+    pub(super) servers: BTreeMap<ServerId, Mounted>,
+    pub(super) by_name: HashMap<&'static str, Arc<dyn DynTool>>,
+    pub(super) typed: HashMap<TypeId, Arc<dyn Any + Send + Sync>>,
+    pub(super) parts: Parts,
+    pub(super) running: Arc<AtomicUsize>,
 }
 
 impl fmt::Debug for Registry {
@@ -187,11 +64,7 @@ impl fmt::Debug for Registry {
 impl Registry {
     /// An empty collection.
     pub fn builder() -> Builder {
-        Builder {
-            servers: BTreeMap::new(),
-            typed: HashMap::new(),
-            twice: None,
-        }
+        Builder::default()
     }
 
     /// The enabled servers.
@@ -343,11 +216,11 @@ impl Registry {
 
     /// Calls that run now.
     pub fn running(&self) -> usize {
-        self.parts.running.load(Ordering::Acquire)
+        self.running.load(Ordering::Acquire)
     }
 
     pub(super) fn running_calls(&self) -> &Arc<AtomicUsize> {
-        &self.parts.running
+        &self.running
     }
 
     /// The time now, in milliseconds since the Unix epoch.

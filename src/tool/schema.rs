@@ -98,6 +98,7 @@ fn clean(schema: &mut Value) {
         map.remove("default");
     }
     drop_null(map);
+    describe_variant(map);
     for key in ["properties", "$defs", "patternProperties"] {
         if let Some(Value::Object(inner)) = map.get_mut(key) {
             inner.values_mut().for_each(clean);
@@ -111,6 +112,18 @@ fn clean(schema: &mut Value) {
     for key in ["allOf", "anyOf", "oneOf", "prefixItems"] {
         if let Some(Value::Array(inner)) = map.get_mut(key) {
             inner.iter_mut().for_each(clean);
+        }
+    }
+}
+
+/// A variant such as `{"text": "…"}` is documented on the variant; readers look at the property.
+fn describe_variant(map: &mut Map<String, Value>) {
+    let about = map.get("description").cloned();
+    if let (Some(about), Some(Value::Object(properties))) = (about, map.get_mut("properties"))
+        && properties.len() == 1
+    {
+        for rule in properties.values_mut().filter_map(Value::as_object_mut) {
+            rule.entry("description").or_insert_with(|| about.clone());
         }
     }
 }

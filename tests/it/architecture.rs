@@ -209,7 +209,8 @@ fn engines_know_no_tools_databases_or_other_floors() {
         .filter(|(name, _)| name.contains("/engine/"))
     {
         for import in imports(&body(text)) {
-            let allowed = ["base", "project", "servers"].contains(&import.as_str()) || floor(&import).is_none();
+            let allowed = ["base", "project", "servers"].contains(&import.as_str())
+                || floor(&import).is_none();
             assert!(allowed, "{name} imports {import}");
         }
         assert!(!body(text).contains("sqlx"), "{name} knows SQL");

@@ -25,22 +25,22 @@ pub struct Args {
     #[garde(length(chars, min = 1, max = 64))]
     pub run_id: String,
     /// Id of the job; the first that failed, or else the latest that started, if left out.
-    #[garde(inner(length(chars, min = 1, max = 100)))]
+    #[garde(length(chars, min = 1, max = 100))]
     pub job: Option<String>,
     /// Number of the step, from 1 as in get_workflow_run, or its `id`; the first that failed, or else the latest that
     /// started, if left out.
-    #[garde(inner(length(chars, min = 1, max = 100)))]
+    #[garde(length(chars, min = 1, max = 100))]
     pub step: Option<String>,
     /// The last so many lines: what you get, with 100, unless `from` or `grep` is given.
-    #[garde(inner(range(min = 1, max = 5000)))]
+    #[garde(range(min = 1, max = 5000))]
     pub tail: Option<u32>,
     /// Read on from this byte: 0, or `next` of the answer before.
     pub from: Option<u64>,
     /// Only lines that match this regular expression (Rust syntax), each as `byte offset: line`, searched from `from` on.
-    #[garde(inner(length(chars, min = 1, max = 500)))]
+    #[garde(length(chars, min = 1, max = 500))]
     pub grep: Option<String>,
     /// Bytes of log text in the answer: 256 to 32768, 8192 if left out.
-    #[garde(inner(range(min = 256, max = 32_768)))]
+    #[garde(range(min = 256, max = 32_768))]
     pub max_bytes: Option<u32>,
 }
 

@@ -25,7 +25,7 @@ pub struct Args {
     #[garde(length(chars, min = 1, max = 64))]
     pub run_id: String,
     /// Show this job alone, with all its steps.
-    #[garde(inner(length(chars, min = 1, max = 100)))]
+    #[garde(length(chars, min = 1, max = 100))]
     pub job: Option<String>,
 }
 

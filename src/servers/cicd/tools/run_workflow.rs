@@ -33,23 +33,23 @@ pub struct RunWorkflow;
 pub struct Args {
     /// Workflow file of the commit: a path such as `.github/workflows/ci.yml`, or its file name, looked for in
     /// `.syndarix/workflows` first. Give this or `inline`.
-    #[garde(inner(length(chars, min = 1, max = 200)))]
+    #[garde(length(chars, min = 1, max = 200))]
     pub workflow: Option<String>,
     /// The workflow itself as YAML, run on the commit's tree. Give this or `workflow`.
-    #[garde(inner(length(bytes, min = 1, max = 524_288)))]
+    #[garde(length(bytes, min = 1, max = 524_288))]
     pub inline: Option<String>,
     /// Repository to check out; the project's default one if left out.
     pub repo: Option<RepoName>,
     /// Branch, tag or commit to check out; the default branch if left out.
     #[serde(rename = "ref")]
-    #[garde(inner(length(chars, min = 1, max = 250)))]
+    #[garde(length(chars, min = 1, max = 250))]
     pub revision: Option<String>,
     /// Inputs: steps find each as the environment variable `INPUT_<NAME>`, upper case, other characters as `_`.
     #[serde(default)]
     #[garde(length(max = 50))]
     pub inputs: BTreeMap<String, String>,
     /// Repeat a call with the same key and it is answered with the same run, not run again.
-    #[garde(inner(length(chars, min = 1, max = 100)))]
+    #[garde(length(chars, min = 1, max = 100))]
     pub idempotency_key: Option<String>,
     /// Wait this many milliseconds for the run to end before answering, at most 45000; with 0 the answer comes at once.
     #[serde(default)]

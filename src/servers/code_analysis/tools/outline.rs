@@ -22,7 +22,7 @@ pub struct Args {
     #[garde(length(bytes, max = 4096))]
     pub path: Option<String>,
     /// How deep to show what is nested: 1 is only the top of each file. 3 for a file, 1 for a directory, if left out.
-    #[garde(inner(range(min = 1, max = 20)))]
+    #[garde(range(min = 1, max = 20))]
     pub depth: Option<u32>,
     /// Repository whose workspace is meant; `main` when left out.
     pub repo: Option<RepoName>,
