@@ -6,3 +6,4 @@ pub mod file_system;
 pub mod git;
 pub mod issues;
 pub mod knowledge_base;
+pub mod llm_gateway;

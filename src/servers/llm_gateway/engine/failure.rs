@@ -1,0 +1,66 @@
+//! How a request to a provider can fail.
+
+use std::time::Duration;
+
+use super::provider::Usage;
+
+/// What kind of failure it was, by what the caller can do about it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kind {
+    /// 429: too many requests or tokens.
+    RateLimited,
+    /// 503 or 529: the provider has no room.
+    Overloaded,
+    /// 401 or 403, or no key: the hub's credentials are wrong.
+    Credentials,
+    /// 404: the provider does not know the model.
+    NoSuchModel,
+    /// 400, 413 or 422: the request itself.
+    BadRequest,
+    /// Nothing came in time.
+    TimedOut,
+    /// The answer broke off.
+    Truncated,
+    /// Another status, no connection, or an answer that makes no sense.
+    Broken,
+}
+
+impl Kind {
+    /// By HTTP status. <https://platform.openai.com/docs/guides/error-codes>, <https://docs.anthropic.com/en/api/errors>
+    pub fn of_status(status: u16) -> Self {
+        match status {
+            429 => Self::RateLimited,
+            503 | 529 => Self::Overloaded,
+            401 | 403 => Self::Credentials,
+            404 => Self::NoSuchModel,
+            400 | 413 | 422 => Self::BadRequest,
+            408 | 504 => Self::TimedOut,
+            _ => Self::Broken,
+        }
+    }
+}
+
+/// A failed request.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{message}")]
+pub struct Failure {
+    pub kind: Kind,
+    /// For the caller: no key, no address.
+    pub message: String,
+    pub status: Option<u16>,
+    pub retry_after: Option<Duration>,
+    /// What had come of the answer before it broke off.
+    pub partial: Option<String>,
+    pub usage: Usage,
+}
+
+impl Failure {
+    pub fn new(kind: Kind, message: impl Into<String>) -> Self {
+        Self { kind, message: message.into(), status: None, retry_after: None, partial: None, usage: Usage::default() }
+    }
+
+    /// From an HTTP answer that was no success.
+    pub fn of_status(status: u16, message: impl Into<String>, retry_after: Option<Duration>) -> Self {
+        Self { status: Some(status), retry_after, ..Self::new(Kind::of_status(status), message) }
+    }
+}

@@ -1,0 +1,12 @@
+//! The work of the server: asking models, wherever they are.
+
+pub mod directive;
+pub mod failure;
+pub mod mock;
+pub mod price;
+pub mod provider;
+pub mod remote;
+pub mod secret;
+
+#[cfg(test)]
+mod remote_tests;

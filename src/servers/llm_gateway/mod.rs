@@ -1,0 +1,2 @@
+//! llm
+pub mod engine;
