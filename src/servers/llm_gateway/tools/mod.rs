@@ -1,0 +1,6 @@
+//! The tools, one a file.
+
+pub mod chat;
+pub mod embed;
+pub mod get_usage;
+pub mod list_models;
