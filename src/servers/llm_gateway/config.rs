@@ -19,7 +19,11 @@ pub struct Config {
 
 impl Default for Config {
     fn default() -> Self {
-        Self { mock: true, providers: BTreeMap::new(), models: BTreeMap::new() }
+        Self {
+            mock: true,
+            providers: BTreeMap::new(),
+            models: BTreeMap::new(),
+        }
     }
 }
 

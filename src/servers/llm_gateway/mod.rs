@@ -45,9 +45,18 @@ impl LlmGateway {
         let models = Models::new(&config).map_err(|why| ToolError::invalid("", why))?;
         let (store, owner) = (Store::new(host.db.clone()), new_id("own"));
         // The embedded database has one process, so every other owner is dead.
-        let before = if store.is_alone() { i64::MAX } else { host.clock.now() - LONGEST };
+        let before = if store.is_alone() {
+            i64::MAX
+        } else {
+            host.clock.now() - LONGEST
+        };
         store.abort(&owner, before).await?;
-        Ok(Self { models, store, tasks: host.tasks.clone(), owner })
+        Ok(Self {
+            models,
+            store,
+            tasks: host.tasks.clone(),
+            owner,
+        })
     }
 
     /// Notes a request for the model called `model`, and waits for its turn at the provider.
@@ -58,8 +67,18 @@ impl LlmGateway {
         model: &str,
     ) -> Result<(Target, Arc<Request>, OwnedSemaphorePermit), ToolError> {
         let target = self.models.find(model)?;
-        let request = Request::start((&self.store, &self.tasks, &self.owner), ctx, kind, model, &target).await?;
-        let slot = Arc::clone(&target.place.slots).acquire_owned().await.map_err(ToolError::internal)?;
+        let request = Request::start(
+            (&self.store, &self.tasks, &self.owner),
+            ctx,
+            kind,
+            model,
+            &target,
+        )
+        .await?;
+        let slot = Arc::clone(&target.place.slots)
+            .acquire_owned()
+            .await
+            .map_err(ToolError::internal)?;
         Ok((target, request, slot))
     }
 }

@@ -57,14 +57,24 @@ pub struct Cost {
 
 impl Cost {
     /// The cost in nano-dollars, and as it is shown.
-    pub fn of(price: Option<&Price>, simulated: bool, usage: &provider::Usage) -> (Option<i64>, Self) {
+    pub fn of(
+        price: Option<&Price>,
+        simulated: bool,
+        usage: &provider::Usage,
+    ) -> (Option<i64>, Self) {
         let nano = price.and_then(|price| price.cost(usage));
         let source = match nano {
             _ if simulated => CostSource::Simulated,
             Some(_) => CostSource::Config,
             None => CostSource::Unknown,
         };
-        (nano, Self { usd: nano.map(dollars), source })
+        (
+            nano,
+            Self {
+                usd: nano.map(dollars),
+                source,
+            },
+        )
     }
 }
 

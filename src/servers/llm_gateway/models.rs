@@ -55,7 +55,10 @@ impl Models {
     pub fn new(config: &Config) -> Result<Self, String> {
         let mock = config.mock.then(|| place(MOCK, Arc::new(Mock), 10_000));
         if config.providers.contains_key(MOCK) {
-            return Err("servers.llm_gateway.providers.mock: the name is taken by the built-in provider".to_owned());
+            return Err(
+                "servers.llm_gateway.providers.mock: the name is taken by the built-in provider"
+                    .to_owned(),
+            );
         }
         let mut places = BTreeMap::new();
         for (name, provider) in &config.providers {
@@ -64,20 +67,43 @@ impl Models {
                 return Err(format!("{at}: a provider's name has no `/`"));
             }
             let access = access(provider).map_err(|why| format!("{at}.{why}"))?;
-            places.insert(name.clone(), place(name, Arc::new(Remote::new(access)), provider.max_concurrency));
+            places.insert(
+                name.clone(),
+                place(
+                    name,
+                    Arc::new(Remote::new(access)),
+                    provider.max_concurrency,
+                ),
+            );
         }
         let mut models = BTreeMap::new();
         for (name, model) in &config.models {
             let at = format!("servers.llm_gateway.models.{name}");
             let known: Vec<&str> = places.keys().map(String::as_str).collect();
             let place = places.get(&model.provider).cloned().ok_or_else(|| {
-                format!("{at}.provider: {:?} is not in providers ({})", model.provider, known.join(", "))
+                format!(
+                    "{at}.provider: {:?} is not in providers ({})",
+                    model.provider,
+                    known.join(", ")
+                )
             })?;
             let price = price_of(model).map_err(|why| format!("{at}: {why}"))?;
             let upstream = model.model.clone().unwrap_or_else(|| name.clone());
-            models.insert(name.clone(), Target { place, upstream, price, simulated: false });
+            models.insert(
+                name.clone(),
+                Target {
+                    place,
+                    upstream,
+                    price,
+                    simulated: false,
+                },
+            );
         }
-        Ok(Self { places, models, mock })
+        Ok(Self {
+            places,
+            models,
+            mock,
+        })
     }
 
     /// The model called `name`: a configured one, `mock/…`, or `provider/model` at a configured provider.
@@ -92,9 +118,12 @@ impl Models {
             return Ok(simulated(place, upstream));
         }
         match self.places.get(provider) {
-            Some(place) if !upstream.is_empty() => {
-                Ok(Target { place: place.clone(), upstream: upstream.to_owned(), price: None, simulated: false })
-            }
+            Some(place) if !upstream.is_empty() => Ok(Target {
+                place: place.clone(),
+                upstream: upstream.to_owned(),
+                price: None,
+                simulated: false,
+            }),
             _ => {
                 let next = format!("list_models shows what there is, e.g. {}", self.example());
                 Err(ToolError::not_found("model", name).hint(next))
@@ -104,9 +133,15 @@ impl Models {
 
     /// All models that have a name of their own, sorted by it.
     pub fn list(&self) -> Vec<Listed> {
-        let configured = self.models.iter().map(|(name, target)| Listed { name: name.clone(), target: target.clone() });
+        let configured = self.models.iter().map(|(name, target)| Listed {
+            name: name.clone(),
+            target: target.clone(),
+        });
         let mocks = self.mock.iter().flat_map(|place| {
-            mock::MODELS.map(|model| Listed { name: format!("{MOCK}/{model}"), target: simulated(place, model) })
+            mock::MODELS.map(|model| Listed {
+                name: format!("{MOCK}/{model}"),
+                target: simulated(place, model),
+            })
         });
         let mut all: Vec<Listed> = configured.chain(mocks).collect();
         all.sort_by(|a, b| a.name.cmp(&b.name));
@@ -115,16 +150,32 @@ impl Models {
 
     fn example(&self) -> String {
         let first = self.models.keys().next().cloned();
-        first.or_else(|| self.places.keys().next().map(|name| format!("{name}/<model>"))).unwrap_or_else(|| "mock/echo".to_owned())
+        first
+            .or_else(|| {
+                self.places
+                    .keys()
+                    .next()
+                    .map(|name| format!("{name}/<model>"))
+            })
+            .unwrap_or_else(|| "mock/echo".to_owned())
     }
 }
 
 fn place(name: &str, provider: Arc<dyn Provider>, most: usize) -> Place {
-    Place { name: name.into(), provider, slots: Arc::new(Semaphore::new(most.clamp(1, 100_000))) }
+    Place {
+        name: name.into(),
+        provider,
+        slots: Arc::new(Semaphore::new(most.clamp(1, 100_000))),
+    }
 }
 
 fn simulated(place: &Place, model: &str) -> Target {
-    Target { place: place.clone(), upstream: model.to_owned(), price: Some(Price::FREE), simulated: true }
+    Target {
+        place: place.clone(),
+        upstream: model.to_owned(),
+        price: Some(Price::FREE),
+        simulated: true,
+    }
 }
 
 fn access(config: &ProviderConfig) -> Result<Access, String> {
@@ -193,29 +244,61 @@ mod tests {
             "models": { "coder": { "provider": "local", "model": "qwen", "input_usd_per_million": 0.5, "output_usd_per_million": 1.5 } }
         }))
         .unwrap();
-        let found = |name: &str| models.find(name).map(|target| (target.place.name.to_string(), target.upstream)).unwrap();
+        let found = |name: &str| {
+            models
+                .find(name)
+                .map(|target| (target.place.name.to_string(), target.upstream))
+                .unwrap()
+        };
         assert_eq!(found("coder"), ("local".to_owned(), "qwen".to_owned()));
-        assert_eq!(found("local/org/model"), ("local".to_owned(), "org/model".to_owned()));
-        assert_eq!(found("mock/echo:hang"), ("mock".to_owned(), "echo:hang".to_owned()));
+        assert_eq!(
+            found("local/org/model"),
+            ("local".to_owned(), "org/model".to_owned())
+        );
+        assert_eq!(
+            found("mock/echo:hang"),
+            ("mock".to_owned(), "echo:hang".to_owned())
+        );
         assert!(models.find("local/x").unwrap().price.is_none());
         let unknown = models.find("gpt-9").err().unwrap();
         assert_eq!(unknown.code, Code::NotFound);
         assert!(unknown.message.contains("coder"), "{}", unknown.message);
-        let names: Vec<String> = models.list().into_iter().map(|listed| listed.name).collect();
+        let names: Vec<String> = models
+            .list()
+            .into_iter()
+            .map(|listed| listed.name)
+            .collect();
         assert_eq!(names, ["coder", "mock/echo", "mock/embed", "mock/lorem"]);
     }
 
     #[test]
     fn settings_that_do_not_fit_are_told() {
         for (config, told) in [
-            (json!({"models": {"m": {"provider": "nope"}}}), "models.m.provider"),
-            (json!({"providers": {"p": {"kind": "openai", "base_url": "ftp://x"}}}), "providers.p.base_url"),
-            (json!({"providers": {"p": {"kind": "openai", "api_key_env": "A", "api_key_file": "b"}}}), "providers.p.api_key_file"),
-            (json!({"providers": {"mock": {"kind": "openai"}}}), "providers.mock"),
+            (
+                json!({"models": {"m": {"provider": "nope"}}}),
+                "models.m.provider",
+            ),
+            (
+                json!({"providers": {"p": {"kind": "openai", "base_url": "ftp://x"}}}),
+                "providers.p.base_url",
+            ),
+            (
+                json!({"providers": {"p": {"kind": "openai", "api_key_env": "A", "api_key_file": "b"}}}),
+                "providers.p.api_key_file",
+            ),
+            (
+                json!({"providers": {"mock": {"kind": "openai"}}}),
+                "providers.mock",
+            ),
         ] {
             let error = models(config).err().unwrap();
             assert!(error.contains(told), "{error}");
         }
-        assert!(models(json!({"mock": false})).unwrap().find("mock/echo").is_err());
+        assert!(
+            models(json!({"mock": false}))
+                .unwrap()
+                .find("mock/echo")
+                .is_err()
+        );
     }
 }

@@ -79,14 +79,20 @@ impl Request {
     ) -> Result<(T, Usage, Cost), ToolError> {
         let (status, code, usage) = match &answer {
             Ok((_, usage)) => ("ok", None, *usage),
-            Err(failure) if failure.partial.is_some() => ("partial", Some(code(failure.kind)), failure.usage),
+            Err(failure) if failure.partial.is_some() => {
+                ("partial", Some(code(failure.kind)), failure.usage)
+            }
             Err(failure) => ("error", Some(code(failure.kind)), failure.usage),
         };
         let (cost_nanousd, cost) = match &answer {
             Err(failure) if failure.partial.is_none() => Cost::of(None, target.simulated, &usage),
             _ => Cost::of(target.price.as_ref(), target.simulated, &usage),
         };
-        let end = End { cost_nanousd, usage, ..self.ending(status, code.map(Code::as_str)) };
+        let end = End {
+            cost_nanousd,
+            usage,
+            ..self.ending(status, code.map(Code::as_str))
+        };
         self.ended.store(true, Ordering::Release);
         self.store.end(self.id.clone(), end).await?;
         let (value, usage) = answer.map_err(|failure| refused(&failure, target, &self.id))?;
@@ -138,7 +144,10 @@ fn refused(failure: &Failure, target: &Target, request: &str) -> ToolError {
     let (message, next) = match failure.kind {
         Kind::RateLimited => (said, "wait, or use another model"),
         Kind::Overloaded => (said, "try again later, or use another model"),
-        Kind::Credentials => (said, "the hub's operator has to set this provider's key; list_models shows other models"),
+        Kind::Credentials => (
+            said,
+            "the hub's operator has to set this provider's key; list_models shows other models",
+        ),
         Kind::NoSuchModel => (said, "list_models shows what there is"),
         Kind::BadRequest => (said, "change the request"),
         Kind::TimedOut => (said, "try again, or ask for less"),
@@ -151,10 +160,15 @@ fn refused(failure: &Failure, target: &Target, request: &str) -> ToolError {
             fields.insert("status".into(), status.into());
         }
         if let Some(partial) = &failure.partial {
-            fields.insert("partial".into(), partial.chars().take(8000).collect::<String>().into());
+            fields.insert(
+                "partial".into(),
+                partial.chars().take(8000).collect::<String>().into(),
+            );
         }
     }
-    let error = ToolError::new(code(failure.kind), message).hint(next).details(details);
+    let error = ToolError::new(code(failure.kind), message)
+        .hint(next)
+        .details(details);
     match failure.retry_after {
         Some(wait) => error.retry_after(wait),
         None => error,

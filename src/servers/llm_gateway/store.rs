@@ -178,10 +178,21 @@ impl Store {
         after: Option<&str>,
         limit: i64,
     ) -> Result<Vec<Sum>, DbError> {
-        let parts: Vec<String> = groups.iter().map(|group| format!("{} || chr10", group.column())).collect();
+        let parts: Vec<String> = groups
+            .iter()
+            .map(|group| format!("{} || chr10", group.column()))
+            .collect();
         // One key for any choice of groups; neither names nor days hold a line feed.
-        let line_feed = if self.is_alone() { "char(10)" } else { "chr(10)" };
-        let key = if parts.is_empty() { "''".to_owned() } else { parts.join(" || ").replace("chr10", line_feed) };
+        let line_feed = if self.is_alone() {
+            "char(10)"
+        } else {
+            "chr(10)"
+        };
+        let key = if parts.is_empty() {
+            "''".to_owned()
+        } else {
+            parts.join(" || ").replace("chr10", line_feed)
+        };
         let sum = |column: &str| format!("cast(coalesce(sum({column}), 0) as bigint)");
         let select = format!(
             "select * from (select {key} as key, count(*) as requests, \
@@ -195,7 +206,11 @@ impl Store {
             sum("reasoning_tokens"),
             sum("cost_nanousd"),
         );
-        let group = if groups.is_empty() { " having count(*) > 0".to_owned() } else { format!(" group by {key}") };
+        let group = if groups.is_empty() {
+            " having count(*) > 0".to_owned()
+        } else {
+            format!(" group by {key}")
+        };
         on_db!(&self.db, pool => {
             let mut sql = QueryBuilder::new(select);
             sql.push_bind(project.as_str()).push(" and started_ms >= ").push_bind(from).push(" and started_ms < ").push_bind(to);

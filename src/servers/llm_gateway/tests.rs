@@ -5,7 +5,10 @@ use crate::test::Team;
 
 /// A hub with this server alone, and no provider but the built-in one.
 pub async fn team() -> Team {
-    crate::test::team(async |builder, host| builder.mount(LlmGateway::open(Config::default(), host).await.unwrap())).await
+    crate::test::team(async |builder, host| {
+        builder.mount(LlmGateway::open(Config::default(), host).await.unwrap())
+    })
+    .await
 }
 
 /// The rows of all requests: agent, model, status, input and output tokens.

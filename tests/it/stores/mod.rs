@@ -5,6 +5,7 @@ mod cicd;
 mod hub;
 mod issues;
 mod knowledge_base;
+mod llm_gateway;
 
 use syndarix::db::{DatabaseConfig, Db};
 
@@ -66,5 +67,5 @@ macro_rules! on_both {
 }
 
 mod suites {
-    on_both!(hub, issues, knowledge_base, cicd);
+    on_both!(hub, issues, knowledge_base, cicd, llm_gateway);
 }

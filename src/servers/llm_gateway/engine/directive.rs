@@ -32,20 +32,30 @@ impl Directives {
         for item in text.split(',').filter(|item| !item.is_empty()) {
             let (name, value) = item.split_once('=').unwrap_or((item, ""));
             let number = || {
-                let number = value.parse::<u64>().ok().filter(|number| *number <= 600_000);
-                number.ok_or_else(|| format!("`{name}` needs a whole number up to 600000, as in `{name}=5`"))
+                let number = value
+                    .parse::<u64>()
+                    .ok()
+                    .filter(|number| *number <= 600_000);
+                number.ok_or_else(|| {
+                    format!("`{name}` needs a whole number up to 600000, as in `{name}=5`")
+                })
             };
             match name {
                 "ttft" => out.ttft = Duration::from_millis(number()?),
                 "itl" => out.itl = Duration::from_millis(number()?),
                 "tok" => out.tok = Some(number()?.min(20_000) as usize),
-                "status" => out.status = Some(u16::try_from(number()?).map_err(|_| "no such status".to_owned())?),
+                "status" => {
+                    out.status =
+                        Some(u16::try_from(number()?).map_err(|_| "no such status".to_owned())?)
+                }
                 "retry" => out.retry = Some(number()?),
                 "die" => out.die = Some(number()? as usize),
                 "nousage" => out.nousage = true,
                 "hang" => out.hang = true,
                 _ => {
-                    return Err(format!("`{name}` is no directive; known are ttft, itl, tok, status, retry, die, nousage, hang"));
+                    return Err(format!(
+                        "`{name}` is no directive; known are ttft, itl, tok, status, retry, die, nousage, hang"
+                    ));
                 }
             }
         }
@@ -57,7 +67,9 @@ impl Directives {
         if let Some((_, text)) = model.split_once(':') {
             return Self::read(text);
         }
-        let word = message.split_whitespace().find_map(|word| word.strip_prefix("mock:"));
+        let word = message
+            .split_whitespace()
+            .find_map(|word| word.strip_prefix("mock:"));
         word.map_or_else(|| Ok(Self::default()), Self::read)
     }
 }
@@ -68,7 +80,8 @@ mod tests {
 
     #[test]
     fn reads_all_of_them() {
-        let all = Directives::read("ttft=50,itl=5,tok=20,status=429,retry=7,die=5,nousage,hang").unwrap();
+        let all =
+            Directives::read("ttft=50,itl=5,tok=20,status=429,retry=7,die=5,nousage,hang").unwrap();
         let expected = Directives {
             ttft: Duration::from_millis(50),
             itl: Duration::from_millis(5),
@@ -86,7 +99,14 @@ mod tests {
     #[test]
     fn the_model_comes_before_the_message() {
         assert!(Directives::find("echo:hang", "mock:nousage").unwrap().hang);
-        assert!(Directives::find("echo", "please mock:nousage now").unwrap().nousage);
-        assert_eq!(Directives::find("echo", "about mock: servers").unwrap(), Directives::default());
+        assert!(
+            Directives::find("echo", "please mock:nousage now")
+                .unwrap()
+                .nousage
+        );
+        assert_eq!(
+            Directives::find("echo", "about mock: servers").unwrap(),
+            Directives::default()
+        );
     }
 }

@@ -56,11 +56,26 @@ pub struct Failure {
 
 impl Failure {
     pub fn new(kind: Kind, message: impl Into<String>) -> Self {
-        Self { kind, message: message.into(), status: None, retry_after: None, partial: None, usage: Usage::default() }
+        Self {
+            kind,
+            message: message.into(),
+            status: None,
+            retry_after: None,
+            partial: None,
+            usage: Usage::default(),
+        }
     }
 
     /// From an HTTP answer that was no success.
-    pub fn of_status(status: u16, message: impl Into<String>, retry_after: Option<Duration>) -> Self {
-        Self { status: Some(status), retry_after, ..Self::new(Kind::of_status(status), message) }
+    pub fn of_status(
+        status: u16,
+        message: impl Into<String>,
+        retry_after: Option<Duration>,
+    ) -> Self {
+        Self {
+            status: Some(status),
+            retry_after,
+            ..Self::new(Kind::of_status(status), message)
+        }
     }
 }

@@ -7,6 +7,3 @@ pub mod price;
 pub mod provider;
 pub mod remote;
 pub mod secret;
-
-#[cfg(test)]
-mod remote_tests;

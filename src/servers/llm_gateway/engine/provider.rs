@@ -96,6 +96,13 @@ pub type Delta<'a> = &'a (dyn Fn(&str) + Send + Sync);
 
 /// Where models are. Dropping a future ends the request.
 pub trait Provider: Send + Sync {
-    fn chat<'a>(&'a self, request: &'a ChatRequest, delta: Delta<'a>) -> BoxFuture<'a, Result<ChatAnswer, Failure>>;
-    fn embed<'a>(&'a self, request: &'a EmbedRequest) -> BoxFuture<'a, Result<EmbedAnswer, Failure>>;
+    fn chat<'a>(
+        &'a self,
+        request: &'a ChatRequest,
+        delta: Delta<'a>,
+    ) -> BoxFuture<'a, Result<ChatAnswer, Failure>>;
+    fn embed<'a>(
+        &'a self,
+        request: &'a EmbedRequest,
+    ) -> BoxFuture<'a, Result<EmbedAnswer, Failure>>;
 }

@@ -20,7 +20,11 @@ impl Secret {
 
     /// `text` without the key, should a provider have echoed it.
     pub fn scrub(&self, text: &str) -> String {
-        if self.0.is_empty() { text.to_owned() } else { text.replace(&self.0, "***") }
+        if self.0.is_empty() {
+            text.to_owned()
+        } else {
+            text.replace(&self.0, "***")
+        }
     }
 }
 
@@ -34,10 +38,11 @@ impl fmt::Debug for Secret {
 pub async fn read(env: Option<&str>, file: Option<&Path>) -> Result<Option<Secret>, Failure> {
     let missing = |what: String| Failure::new(Kind::Credentials, what);
     let text = match (env, file) {
-        (Some(name), _) => std::env::var(name).map_err(|_| missing(format!("the environment variable {name} is not set")))?,
-        (None, Some(path)) => tokio::fs::read_to_string(path)
-            .await
-            .map_err(|error| missing(format!("its api_key_file cannot be read: {}", error.kind())))?,
+        (Some(name), _) => std::env::var(name)
+            .map_err(|_| missing(format!("the environment variable {name} is not set")))?,
+        (None, Some(path)) => tokio::fs::read_to_string(path).await.map_err(|error| {
+            missing(format!("its api_key_file cannot be read: {}", error.kind()))
+        })?,
         (None, None) => return Ok(None),
     };
     let key = text.trim();
@@ -57,7 +62,10 @@ mod tests {
         let path = dir.path().join("key");
         std::fs::write(&path, " sk-123\n").unwrap();
         let key = read(None, Some(&path)).await.unwrap().unwrap();
-        assert_eq!((key.reveal(), format!("{key:?}").as_str()), ("sk-123", "***"));
+        assert_eq!(
+            (key.reveal(), format!("{key:?}").as_str()),
+            ("sk-123", "***")
+        );
         assert_eq!(key.scrub("bad key sk-123!"), "bad key ***!");
         assert_eq!(read(None, None).await.unwrap(), None);
         let unset = read(Some("SYNDARIX_NO_SUCH_KEY"), None).await.unwrap_err();

@@ -22,7 +22,10 @@ pub struct Args {
     #[garde(length(chars, min = 1, max = 200))]
     pub model: String,
     /// The texts, at most 256 of at most 32 KiB.
-    #[garde(length(min = 1, max = 256), inner(length(bytes, min = 1, max = 32_768)))]
+    #[garde(
+        length(min = 1, max = 256),
+        inner(length(bytes, min = 1, max = 32_768))
+    )]
     pub input: Vec<String>,
     /// Length of the vectors, where the model lets you choose.
     #[garde(inner(range(min = 1, max = 8192)))]
@@ -61,14 +64,24 @@ impl Tool for Embed {
         recorded for your project. To search what the team knows, the knowledge base is simpler. Returns one vector a \
         text, in order: large, so ask for few texts at a time.";
     const ACCESS: Access = Access::Write;
-    const HINTS: Hints = Hints { destructive: false, idempotent: false, open_world: true };
+    const HINTS: Hints = Hints {
+        destructive: false,
+        idempotent: false,
+        open_world: true,
+    };
     const DEADLINE: Duration = Duration::from_secs(120);
 
     async fn run(server: &LlmGateway, ctx: &Ctx, args: Args) -> Result<Output, ToolError> {
         let (target, request, _slot) = server.begin(ctx, "embed", &args.model).await?;
-        let asked = EmbedRequest { model: target.upstream.clone(), inputs: args.input, dimensions: args.dimensions };
+        let asked = EmbedRequest {
+            model: target.upstream.clone(),
+            inputs: args.input,
+            dimensions: args.dimensions,
+        };
         let answer = target.place.provider.embed(&asked).await;
-        let (vectors, usage, cost) = request.end(&target, answer.map(|answer| (answer.vectors, answer.usage))).await?;
+        let (vectors, usage, cost) = request
+            .end(&target, answer.map(|answer| (answer.vectors, answer.usage)))
+            .await?;
         Ok(Output {
             request_id: request.id.clone(),
             model: args.model,
@@ -90,11 +103,25 @@ mod tests {
     #[tokio::test]
     async fn one_vector_a_text_in_order() {
         let team = team().await;
-        let args = Args { model: "mock/embed".into(), input: vec!["a".into(), "b c".into()], dimensions: Some(8) };
+        let args = Args {
+            model: "mock/embed".into(),
+            input: vec!["a".into(), "b c".into()],
+            dimensions: Some(8),
+        };
         let done = team.call::<Embed>(args).await.unwrap();
-        assert_eq!((done.embeddings.len(), done.dimensions, done.simulated), (2, 8, true));
+        assert_eq!(
+            (done.embeddings.len(), done.dimensions, done.simulated),
+            (2, 8, true)
+        );
         assert_eq!(rows(&team).await, ["ann mock/embed ok 3 0"]);
-        let none = Args { model: "mock/embed".into(), input: Vec::new(), dimensions: None };
-        assert_eq!(team.call::<Embed>(none).await.unwrap_err().code, Code::InvalidArgument);
+        let none = Args {
+            model: "mock/embed".into(),
+            input: Vec::new(),
+            dimensions: None,
+        };
+        assert_eq!(
+            team.call::<Embed>(none).await.unwrap_err().code,
+            Code::InvalidArgument
+        );
     }
 }

@@ -104,9 +104,22 @@ impl Tool for GetUsage {
             return Err(ToolError::invalid("/from", "lies after `to`"));
         }
         let binding = ("get_usage", ctx.project(), &args.group_by, range);
-        let after: Option<String> = args.cursor.as_ref().map(|cursor| paging::decode(&binding, cursor)).transpose()?;
+        let after: Option<String> = args
+            .cursor
+            .as_ref()
+            .map(|cursor| paging::decode(&binding, cursor))
+            .transpose()?;
         let wanted = i64::from(args.limit) + 1;
-        let mut sums = server.store.sums(ctx.project(), &args.group_by, range, after.as_deref(), wanted).await?;
+        let mut sums = server
+            .store
+            .sums(
+                ctx.project(),
+                &args.group_by,
+                range,
+                after.as_deref(),
+                wanted,
+            )
+            .await?;
         let more = sums.len() as i64 == wanted;
         if more {
             sums.pop();
@@ -114,7 +127,10 @@ impl Tool for GetUsage {
         let last = sums.last().filter(|_| more);
         Ok(Output {
             next_cursor: last.map(|sum| paging::encode(&binding, &sum.key)),
-            items: sums.into_iter().map(|sum| item(&args.group_by, sum)).collect(),
+            items: sums
+                .into_iter()
+                .map(|sum| item(&args.group_by, sum))
+                .collect(),
         })
     }
 }
@@ -139,7 +155,10 @@ fn item(groups: &[Group], sum: Sum) -> Item {
             Group::Model => item.model = Some(value),
             Group::Provider => item.provider = Some(value),
             Group::Day => {
-                let day = value.parse::<Millis>().unwrap_or_default().saturating_mul(DAY);
+                let day = value
+                    .parse::<Millis>()
+                    .unwrap_or_default()
+                    .saturating_mul(DAY);
                 item.day = Some(rfc3339(day).chars().take(10).collect());
             }
         }
@@ -155,31 +174,72 @@ mod tests {
     use crate::servers::llm_gateway::{tests::team, tools::chat};
 
     fn args(groups: &[Group], limit: u32, cursor: Option<String>) -> Args {
-        Args { group_by: groups.to_vec(), from: None, to: None, limit, cursor }
+        Args {
+            group_by: groups.to_vec(),
+            from: None,
+            to: None,
+            limit,
+            cursor,
+        }
     }
 
     #[tokio::test]
     async fn sums_are_of_the_own_project() {
         let team = team().await;
         let ask = |text: &str| {
-            serde_json::from_value::<chat::Args>(json!({"model": "mock/echo", "messages": [{"role": "user", "content": text}]})).unwrap()
+            serde_json::from_value::<chat::Args>(
+                json!({"model": "mock/echo", "messages": [{"role": "user", "content": text}]}),
+            )
+            .unwrap()
         };
-        for (who, text) in [("ann", "one two"), ("ann", "mock:status=500"), ("bea", "one")] {
+        for (who, text) in [
+            ("ann", "one two"),
+            ("ann", "mock:status=500"),
+            ("bea", "one"),
+        ] {
             let _ = team.at("demo", who).call::<chat::Chat>(ask(text)).await;
         }
-        team.at("elsewhere", "eve").call::<chat::Chat>(ask("secret")).await.unwrap();
+        team.at("elsewhere", "eve")
+            .call::<chat::Chat>(ask("secret"))
+            .await
+            .unwrap();
 
         let all = team.call::<GetUsage>(args(&[], 50, None)).await.unwrap();
-        let [sum] = all.items.as_slice() else { panic!("{:?}", all.items) };
-        assert_eq!((sum.requests, sum.failed, sum.input_tokens, sum.output_tokens), (3, 1, 3, 3));
+        let [sum] = all.items.as_slice() else {
+            panic!("{:?}", all.items)
+        };
+        assert_eq!(
+            (
+                sum.requests,
+                sum.failed,
+                sum.input_tokens,
+                sum.output_tokens
+            ),
+            (3, 1, 3, 3)
+        );
 
-        let first = team.call::<GetUsage>(args(&[Group::Agent, Group::Day], 1, None)).await.unwrap();
-        assert_eq!((first.items[0].agent.as_deref(), first.items[0].requests), (Some("ann"), 2));
+        let first = team
+            .call::<GetUsage>(args(&[Group::Agent, Group::Day], 1, None))
+            .await
+            .unwrap();
+        assert_eq!(
+            (first.items[0].agent.as_deref(), first.items[0].requests),
+            (Some("ann"), 2)
+        );
         assert_eq!(first.items[0].day.as_ref().unwrap().len(), 10);
-        let second = team.call::<GetUsage>(args(&[Group::Agent, Group::Day], 1, first.next_cursor)).await.unwrap();
-        assert_eq!((second.items[0].agent.as_deref(), second.next_cursor), (Some("bea"), None));
+        let second = team
+            .call::<GetUsage>(args(&[Group::Agent, Group::Day], 1, first.next_cursor))
+            .await
+            .unwrap();
+        assert_eq!(
+            (second.items[0].agent.as_deref(), second.next_cursor),
+            (Some("bea"), None)
+        );
 
-        let past = Args { to: Some(1), ..args(&[], 50, None) };
+        let past = Args {
+            to: Some(1),
+            ..args(&[], 50, None)
+        };
         assert!(team.call::<GetUsage>(past).await.unwrap().items.is_empty());
     }
 }

@@ -70,7 +70,10 @@ impl Tool for ListModels {
 
     async fn run(server: &LlmGateway, ctx: &Ctx, args: Args) -> Result<Output, ToolError> {
         let binding = ("list_models", ctx.project());
-        let after: Option<String> = args.cursor.map(|cursor| paging::decode(&binding, &cursor)).transpose()?;
+        let after: Option<String> = args
+            .cursor
+            .map(|cursor| paging::decode(&binding, &cursor))
+            .transpose()?;
         let mut all: Vec<Listed> = server.models.list();
         all.retain(|listed| after.as_ref().is_none_or(|after| listed.name > *after));
         let more = all.len() > args.limit as usize;
@@ -105,9 +108,26 @@ mod tests {
     #[tokio::test]
     async fn pages_join() {
         let team = team().await;
-        let first = team.call::<ListModels>(Args { limit: 2, cursor: None }).await.unwrap();
-        let rest = team.call::<ListModels>(Args { limit: 2, cursor: first.next_cursor }).await.unwrap();
-        let names: Vec<String> = first.items.into_iter().chain(rest.items).map(|item| item.model).collect();
+        let first = team
+            .call::<ListModels>(Args {
+                limit: 2,
+                cursor: None,
+            })
+            .await
+            .unwrap();
+        let rest = team
+            .call::<ListModels>(Args {
+                limit: 2,
+                cursor: first.next_cursor,
+            })
+            .await
+            .unwrap();
+        let names: Vec<String> = first
+            .items
+            .into_iter()
+            .chain(rest.items)
+            .map(|item| item.model)
+            .collect();
         assert_eq!(names, ["mock/echo", "mock/embed", "mock/lorem"]);
         assert_eq!(rest.next_cursor, None);
     }

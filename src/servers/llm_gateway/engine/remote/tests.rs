@@ -19,16 +19,22 @@ use genai::adapter::AdapterKind;
 use serde_json::{Value, json};
 
 use super::{
-    failure::Kind,
-    provider::{ChatRequest, EmbedRequest, Finish, Message, Provider, Role},
-    remote::{Access, Remote},
+    super::{
+        failure::Kind,
+        provider::{ChatRequest, EmbedRequest, Finish, Message, Provider, Role},
+    },
+    Access, Remote,
 };
 
 #[derive(Clone, Default)]
 struct Seen(Arc<Mutex<Vec<(Value, String)>>>);
 
 /// What the server does is named by the model.
-async fn completions(State(seen): State<Seen>, headers: HeaderMap, Json(body): Json<Value>) -> Response {
+async fn completions(
+    State(seen): State<Seen>,
+    headers: HeaderMap,
+    Json(body): Json<Value>,
+) -> Response {
     let key = headers["authorization"].to_str().unwrap().to_owned();
     seen.0.lock().unwrap().push((body.clone(), key.clone()));
     let usage = json!({"prompt_tokens": 11, "completion_tokens": 2, "total_tokens": 13, "prompt_tokens_details": {"cached_tokens": 4}});
@@ -40,16 +46,31 @@ async fn completions(State(seen): State<Seen>, headers: HeaderMap, Json(body): J
     ];
     match body["model"].as_str().unwrap() {
         "limited" => {
-            let error = json!({"error": {"message": format!("slow down, {key}"), "type": "rate_limit"}});
-            return (StatusCode::TOO_MANY_REQUESTS, [("retry-after", "7")], Json(error)).into_response();
+            let error =
+                json!({"error": {"message": format!("slow down, {key}"), "type": "rate_limit"}});
+            return (
+                StatusCode::TOO_MANY_REQUESTS,
+                [("retry-after", "7")],
+                Json(error),
+            )
+                .into_response();
         }
-        "locked" => return (StatusCode::UNAUTHORIZED, Json(json!({"error": {"message": "bad key"}}))).into_response(),
-        "elsewhere" => return (StatusCode::FOUND, [("location", "http://169.254.169.254/")]).into_response(),
+        "locked" => {
+            return (
+                StatusCode::UNAUTHORIZED,
+                Json(json!({"error": {"message": "bad key"}})),
+            )
+                .into_response();
+        }
+        "elsewhere" => {
+            return (StatusCode::FOUND, [("location", "http://169.254.169.254/")]).into_response();
+        }
         "slow" => tokio::time::sleep(Duration::from_secs(30)).await,
         "broken" => {}
         _ if body["stream"] == json!(true) => {
             events.push(chunk(json!({}), json!("length")).to_string());
-            events.push(json!({"id": "x", "model": "m", "choices": [], "usage": usage}).to_string());
+            events
+                .push(json!({"id": "x", "model": "m", "choices": [], "usage": usage}).to_string());
             events.push("[DONE]".to_owned());
         }
         _ => {
@@ -58,7 +79,9 @@ async fn completions(State(seen): State<Seen>, headers: HeaderMap, Json(body): J
                 .into_response();
         }
     }
-    let frames = events.into_iter().map(|event| Ok::<_, Infallible>(Bytes::from(format!("data: {event}\n\n"))));
+    let frames = events
+        .into_iter()
+        .map(|event| Ok::<_, Infallible>(Bytes::from(format!("data: {event}\n\n"))));
     let body = Body::from_stream(stream::iter(frames).then(async |frame| {
         tokio::time::sleep(Duration::from_millis(1)).await;
         frame
@@ -68,7 +91,10 @@ async fn completions(State(seen): State<Seen>, headers: HeaderMap, Json(body): J
 
 async fn embeddings(Json(body): Json<Value>) -> Json<Value> {
     let count = body["input"].as_array().map_or(1, Vec::len);
-    let data: Vec<Value> = (0..count).rev().map(|n| json!({"index": n, "embedding": [n as f32, 0.5]})).collect();
+    let data: Vec<Value> = (0..count)
+        .rev()
+        .map(|n| json!({"index": n, "embedding": [n as f32, 0.5]}))
+        .collect();
     Json(json!({"model": "m", "data": data, "usage": {"prompt_tokens": 3, "total_tokens": 3}}))
 }
 
@@ -84,7 +110,10 @@ async fn server() -> (Remote, Seen) {
     let dir = tempfile::tempdir().unwrap();
     let key_file = dir.keep().join("key");
     std::fs::write(&key_file, "sk-very-secret\n").unwrap();
-    (Remote::new(access(format!("http://{address}/v1"), Some(key_file))), seen)
+    (
+        Remote::new(access(format!("http://{address}/v1"), Some(key_file))),
+        seen,
+    )
 }
 
 fn access(base_url: String, key_file: Option<std::path::PathBuf>) -> Access {
@@ -100,7 +129,10 @@ fn access(base_url: String, key_file: Option<std::path::PathBuf>) -> Access {
 }
 
 fn request(model: &str, stream: bool) -> ChatRequest {
-    let message = |role, content: &str| Message { role, content: content.to_owned() };
+    let message = |role, content: &str| Message {
+        role,
+        content: content.to_owned(),
+    };
     ChatRequest {
         model: model.to_owned(),
         messages: vec![message(Role::System, "be brief"), message(Role::User, "hi")],
@@ -115,44 +147,96 @@ fn request(model: &str, stream: bool) -> ChatRequest {
 #[tokio::test]
 async fn a_whole_answer_comes_with_its_usage() {
     let (remote, seen) = server().await;
-    let answer = remote.chat(&request("m", false), &|_| panic!("not streamed")).await.unwrap();
-    assert_eq!((answer.text.as_str(), answer.finish), ("Hello", Finish::Stop));
-    assert_eq!((answer.usage.input, answer.usage.cached, answer.usage.output), (Some(11), Some(4), Some(2)));
+    let answer = remote
+        .chat(&request("m", false), &|_| panic!("not streamed"))
+        .await
+        .unwrap();
+    assert_eq!(
+        (answer.text.as_str(), answer.finish),
+        ("Hello", Finish::Stop)
+    );
+    assert_eq!(
+        (answer.usage.input, answer.usage.cached, answer.usage.output),
+        (Some(11), Some(4), Some(2))
+    );
     let (body, key) = seen.0.lock().unwrap()[0].clone();
-    assert_eq!((key.as_str(), &body["max_tokens"], &body["stop"]), ("Bearer sk-very-secret", &json!(9), &json!(["END"])));
-    assert_eq!(body["messages"][0], json!({"role": "system", "content": "be brief"}));
+    assert_eq!(
+        (key.as_str(), &body["max_tokens"], &body["stop"]),
+        ("Bearer sk-very-secret", &json!(9), &json!(["END"]))
+    );
+    assert_eq!(
+        body["messages"][0],
+        json!({"role": "system", "content": "be brief"})
+    );
 }
 
 #[tokio::test]
 async fn a_streamed_answer_comes_in_pieces() {
     let (remote, _) = server().await;
     let pieces = Mutex::new(Vec::new());
-    let answer = remote.chat(&request("m", true), &|piece| pieces.lock().unwrap().push(piece.to_owned())).await.unwrap();
-    assert_eq!((answer.text.as_str(), answer.finish, answer.usage.output), ("Hello", Finish::Length, Some(2)));
+    let answer = remote
+        .chat(&request("m", true), &|piece| {
+            pieces.lock().unwrap().push(piece.to_owned())
+        })
+        .await
+        .unwrap();
+    assert_eq!(
+        (answer.text.as_str(), answer.finish, answer.usage.output),
+        ("Hello", Finish::Length, Some(2))
+    );
     assert_eq!(pieces.into_inner().unwrap().concat(), "Hello");
 }
 
 #[tokio::test]
 async fn a_name_keeps_its_end() {
     let (remote, seen) = server().await;
-    remote.chat(&request("llama-high", false), &|_| {}).await.unwrap();
+    remote
+        .chat(&request("llama-high", false), &|_| {})
+        .await
+        .unwrap();
     let (body, _) = seen.0.lock().unwrap()[0].clone();
-    assert_eq!((&body["model"], &body["reasoning_effort"]), (&json!("llama-high"), &Value::Null));
+    assert_eq!(
+        (&body["model"], &body["reasoning_effort"]),
+        (&json!("llama-high"), &Value::Null)
+    );
 }
 
 #[tokio::test]
 async fn failures_keep_their_meaning_and_lose_the_key() {
     let (remote, _) = server().await;
     for stream in [false, true] {
-        let limited = remote.chat(&request("limited", stream), &|_| {}).await.unwrap_err();
-        assert_eq!((limited.kind, limited.status), (Kind::RateLimited, Some(429)), "stream {stream}");
+        let limited = remote
+            .chat(&request("limited", stream), &|_| {})
+            .await
+            .unwrap_err();
+        assert_eq!(
+            (limited.kind, limited.status),
+            (Kind::RateLimited, Some(429)),
+            "stream {stream}"
+        );
         assert_eq!(limited.retry_after, Some(Duration::from_secs(7)));
-        assert!(limited.message.contains("slow down") && !limited.message.contains("sk-very"), "{}", limited.message);
-        let locked = remote.chat(&request("locked", stream), &|_| {}).await.unwrap_err();
-        assert_eq!((locked.kind, locked.message.as_str()), (Kind::Credentials, "bad key"));
-        let moved = remote.chat(&request("elsewhere", stream), &|_| {}).await.unwrap_err();
+        assert!(
+            limited.message.contains("slow down") && !limited.message.contains("sk-very"),
+            "{}",
+            limited.message
+        );
+        let locked = remote
+            .chat(&request("locked", stream), &|_| {})
+            .await
+            .unwrap_err();
+        assert_eq!(
+            (locked.kind, locked.message.as_str()),
+            (Kind::Credentials, "bad key")
+        );
+        let moved = remote
+            .chat(&request("elsewhere", stream), &|_| {})
+            .await
+            .unwrap_err();
         assert_eq!(moved.kind, Kind::Broken, "no redirect is followed");
-        let slow = remote.chat(&request("slow", stream), &|_| {}).await.unwrap_err();
+        let slow = remote
+            .chat(&request("slow", stream), &|_| {})
+            .await
+            .unwrap_err();
         assert_eq!(slow.kind, Kind::TimedOut, "{}", slow.message);
     }
 }
@@ -160,21 +244,34 @@ async fn failures_keep_their_meaning_and_lose_the_key() {
 #[tokio::test]
 async fn a_stream_without_its_end_is_no_answer() {
     let (remote, _) = server().await;
-    let broken = remote.chat(&request("broken", true), &|_| {}).await.unwrap_err();
-    assert_eq!((broken.kind, broken.partial.as_deref()), (Kind::Truncated, Some("Hello")));
+    let broken = remote
+        .chat(&request("broken", true), &|_| {})
+        .await
+        .unwrap_err();
+    assert_eq!(
+        (broken.kind, broken.partial.as_deref()),
+        (Kind::Truncated, Some("Hello"))
+    );
 }
 
 #[tokio::test]
 async fn nobody_there_is_told_without_an_address() {
     let remote = Remote::new(access("http://127.0.0.1:1/v1/".to_owned(), None));
     let nobody = remote.chat(&request("m", true), &|_| {}).await.unwrap_err();
-    assert_eq!((nobody.kind, nobody.message.as_str()), (Kind::Broken, "it cannot be reached"));
+    assert_eq!(
+        (nobody.kind, nobody.message.as_str()),
+        (Kind::Broken, "it cannot be reached")
+    );
 }
 
 #[tokio::test]
 async fn vectors_come_in_the_order_of_their_inputs() {
     let (remote, _) = server().await;
-    let request = EmbedRequest { model: "e".into(), inputs: vec!["a".into(), "b".into()], dimensions: None };
+    let request = EmbedRequest {
+        model: "e".into(),
+        inputs: vec!["a".into(), "b".into()],
+        dimensions: None,
+    };
     let answer = remote.embed(&request).await.unwrap();
     assert_eq!(answer.vectors, [[0.0, 0.5], [1.0, 0.5]]);
     assert_eq!(answer.usage.input, Some(3));

@@ -4,6 +4,9 @@
 //! [`ServiceTarget`] is always given; a name that ends in `-high` and the like would lose its end, so the name is put
 //! back into the body; and a stream that ends without its end event looks like success, so that is checked here.
 
+#[cfg(test)]
+mod tests;
+
 use std::{path::PathBuf, sync::OnceLock, time::Duration};
 
 use futures::{FutureExt, StreamExt, future::BoxFuture};
@@ -19,7 +22,9 @@ use serde_json::{Value, json};
 
 use super::{
     failure::{Failure, Kind},
-    provider::{ChatAnswer, ChatRequest, Delta, EmbedAnswer, EmbedRequest, Finish, Provider, Role, Usage},
+    provider::{
+        ChatAnswer, ChatRequest, Delta, EmbedAnswer, EmbedRequest, Finish, Provider, Role, Usage,
+    },
     secret::{self, Secret},
 };
 use crate::base::redact;
@@ -51,7 +56,10 @@ pub struct Remote {
 
 impl Remote {
     pub fn new(access: Access) -> Self {
-        Self { access, client: OnceLock::new() }
+        Self {
+            access,
+            client: OnceLock::new(),
+        }
     }
 
     fn client(&self) -> Result<&Client, Failure> {
@@ -66,14 +74,23 @@ impl Remote {
             .redirect(reqwest::redirect::Policy::none())
             .tcp_nodelay(true)
             .build()
-            .map_err(|error| Failure::new(Kind::Broken, format!("no HTTP client can be built: {error}")))?;
+            .map_err(|error| {
+                Failure::new(
+                    Kind::Broken,
+                    format!("no HTTP client can be built: {error}"),
+                )
+            })?;
         let client = Client::builder().with_reqwest(http).build();
         let client = client.map_err(|error| failure(&error, None))?;
         Ok(self.client.get_or_init(|| client))
     }
 
     async fn target(&self, model: &str) -> Result<(ServiceTarget, Option<Secret>), Failure> {
-        let key = secret::read(self.access.key_env.as_deref(), self.access.key_file.as_deref()).await?;
+        let key = secret::read(
+            self.access.key_env.as_deref(),
+            self.access.key_file.as_deref(),
+        )
+        .await?;
         let iden = ModelIden::new(self.access.adapter, model.to_owned());
         let endpoint = match &self.access.base_url {
             // A base without its last slash would lose its last part when the path is joined.
@@ -81,12 +98,21 @@ impl Remote {
             Some(url) => Endpoint::from_owned(format!("{url}/")),
             None => {
                 let known = self.client()?.resolve_service_target(iden.clone()).await;
-                known.map_err(|error| failure(&error, key.as_ref()))?.endpoint
+                known
+                    .map_err(|error| failure(&error, key.as_ref()))?
+                    .endpoint
             }
         };
         // Servers without authentication still get a key: genai sends none only where it must have one.
         let auth = AuthData::from_single(key.as_ref().map_or("none", Secret::reveal));
-        Ok((ServiceTarget { endpoint, auth, model: iden }, key))
+        Ok((
+            ServiceTarget {
+                endpoint,
+                auth,
+                model: iden,
+            },
+            key,
+        ))
     }
 
     async fn ask(&self, request: &ChatRequest, delta: Delta<'_>) -> Result<ChatAnswer, Failure> {
@@ -94,10 +120,22 @@ impl Remote {
         let (chat, options) = (chat_of(request), options_of(request, self.access.openai));
         let failed = |error: &GenaiError| failure(error, key.as_ref());
         if request.stream {
-            let stream = self.client()?.exec_chat_stream(target, chat, Some(&options)).await;
-            return hear(stream.map_err(|error| failed(&error))?.stream, delta, &failed).await;
+            let stream = self
+                .client()?
+                .exec_chat_stream(target, chat, Some(&options))
+                .await;
+            return hear(
+                stream.map_err(|error| failed(&error))?.stream,
+                delta,
+                &failed,
+            )
+            .await;
         }
-        let answer = self.client()?.exec_chat(target, chat, Some(&options)).await.map_err(|error| failed(&error))?;
+        let answer = self
+            .client()?
+            .exec_chat(target, chat, Some(&options))
+            .await
+            .map_err(|error| failed(&error))?;
         Ok(ChatAnswer {
             finish: finish(answer.stop_reason.as_ref()),
             usage: usage(&answer.usage),
@@ -109,24 +147,43 @@ impl Remote {
         let (target, key) = self.target(&request.model).await?;
         let mut options = EmbedOptions::new().with_capture_usage(true);
         options.dimensions = request.dimensions.map(|dimensions| dimensions as usize);
-        let answer = self.client()?.embed_batch(target, request.inputs.clone(), Some(&options)).await;
+        let answer = self
+            .client()?
+            .embed_batch(target, request.inputs.clone(), Some(&options))
+            .await;
         let answer = answer.map_err(|error| failure(&error, key.as_ref()))?;
         let usage = usage(&answer.usage);
         let mut embeddings = answer.embeddings;
         embeddings.sort_by_key(|embedding| embedding.index);
         if embeddings.len() != request.inputs.len() {
-            return Err(Failure::new(Kind::Broken, "it answered with another number of vectors than was asked for"));
+            return Err(Failure::new(
+                Kind::Broken,
+                "it answered with another number of vectors than was asked for",
+            ));
         }
-        Ok(EmbedAnswer { vectors: embeddings.into_iter().map(|embedding| embedding.vector).collect(), usage })
+        Ok(EmbedAnswer {
+            vectors: embeddings
+                .into_iter()
+                .map(|embedding| embedding.vector)
+                .collect(),
+            usage,
+        })
     }
 }
 
 impl Provider for Remote {
-    fn chat<'a>(&'a self, request: &'a ChatRequest, delta: Delta<'a>) -> BoxFuture<'a, Result<ChatAnswer, Failure>> {
+    fn chat<'a>(
+        &'a self,
+        request: &'a ChatRequest,
+        delta: Delta<'a>,
+    ) -> BoxFuture<'a, Result<ChatAnswer, Failure>> {
         self.ask(request, delta).boxed()
     }
 
-    fn embed<'a>(&'a self, request: &'a EmbedRequest) -> BoxFuture<'a, Result<EmbedAnswer, Failure>> {
+    fn embed<'a>(
+        &'a self,
+        request: &'a EmbedRequest,
+    ) -> BoxFuture<'a, Result<EmbedAnswer, Failure>> {
         self.vectors(request).boxed()
     }
 }
@@ -152,11 +209,20 @@ async fn hear(
             }
             Ok(_) => {}
             Err(error) if text.is_empty() => return Err(failed(&error)),
-            Err(error) => return Err(Failure { kind: Kind::Truncated, partial: Some(text), ..failed(&error) }),
+            Err(error) => {
+                return Err(Failure {
+                    kind: Kind::Truncated,
+                    partial: Some(text),
+                    ..failed(&error)
+                });
+            }
         }
     }
     let broken = Failure::new(Kind::Truncated, "the answer broke off before its end");
-    Err(Failure { partial: Some(text).filter(|text| !text.is_empty()), ..broken })
+    Err(Failure {
+        partial: Some(text).filter(|text| !text.is_empty()),
+        ..broken
+    })
 }
 
 fn chat_of(request: &ChatRequest) -> chat::ChatRequest {
@@ -169,12 +235,18 @@ fn chat_of(request: &ChatRequest) -> chat::ChatRequest {
 }
 
 fn options_of(request: &ChatRequest, openai: bool) -> ChatOptions {
-    let mut options = ChatOptions::default().with_capture_usage(true).with_stop_sequences(request.stop.clone());
+    let mut options = ChatOptions::default()
+        .with_capture_usage(true)
+        .with_stop_sequences(request.stop.clone());
     options.temperature = request.temperature;
     options.top_p = request.top_p;
     options.max_tokens = request.max_tokens;
     options.seed = request.seed;
-    if openai && chat::ReasoningEffort::from_model_name(&request.model).0.is_some() {
+    if openai
+        && chat::ReasoningEffort::from_model_name(&request.model)
+            .0
+            .is_some()
+    {
         options.extra_body = Some(json!({ "model": request.model, "reasoning_effort": null }));
     }
     options
@@ -194,9 +266,15 @@ fn usage(usage: &chat::Usage) -> Usage {
     let count = |tokens: Option<i32>| tokens.and_then(|tokens| u64::try_from(tokens).ok());
     Usage {
         input: count(usage.prompt_tokens),
-        cached: usage.prompt_tokens_details.as_ref().and_then(|details| count(details.cached_tokens)),
+        cached: usage
+            .prompt_tokens_details
+            .as_ref()
+            .and_then(|details| count(details.cached_tokens)),
         output: count(usage.completion_tokens),
-        reasoning: usage.completion_tokens_details.as_ref().and_then(|details| count(details.reasoning_tokens)),
+        reasoning: usage
+            .completion_tokens_details
+            .as_ref()
+            .and_then(|details| count(details.reasoning_tokens)),
     }
 }
 
@@ -211,17 +289,24 @@ fn failure(error: &GenaiError, key: Option<&Secret>) -> Failure {
             },
         },
         GenaiError::HttpError { body, .. } => of_status(error, body, key),
-        GenaiError::WebModelCall { webc_error, .. } | GenaiError::WebAdapterCall { webc_error, .. } => match webc_error {
+        GenaiError::WebModelCall { webc_error, .. }
+        | GenaiError::WebAdapterCall { webc_error, .. } => match webc_error {
             webc::Error::ResponseFailedStatus { body, .. } => of_status(error, body, key),
             webc::Error::Reqwest(error) => of_http(error),
             _ => Failure::new(Kind::Broken, "it answered with something that is no JSON"),
         },
-        GenaiError::ChatResponse { body, .. } => Failure::new(Kind::Broken, said(&body.to_string(), key)),
+        GenaiError::ChatResponse { body, .. } => {
+            Failure::new(Kind::Broken, said(&body.to_string(), key))
+        }
         GenaiError::MessageRoleNotSupported { .. }
         | GenaiError::MessageContentTypeNotSupported { .. }
         | GenaiError::LastChatMessageIsNotUser { .. }
-        | GenaiError::ChatReqHasNoMessages { .. } => Failure::new(Kind::BadRequest, said(&error.to_string(), key)),
-        GenaiError::AdapterNotSupported { .. } => Failure::new(Kind::BadRequest, "this kind of provider cannot do that"),
+        | GenaiError::ChatReqHasNoMessages { .. } => {
+            Failure::new(Kind::BadRequest, said(&error.to_string(), key))
+        }
+        GenaiError::AdapterNotSupported { .. } => {
+            Failure::new(Kind::BadRequest, "this kind of provider cannot do that")
+        }
         _ => Failure::new(Kind::Broken, "its answer makes no sense"),
     }
 }
@@ -230,15 +315,27 @@ fn of_http(error: &reqwest::Error) -> Failure {
     if error.is_timeout() {
         return Failure::new(Kind::TimedOut, "it did not answer in time");
     }
-    let what = if error.is_connect() { "it cannot be reached" } else { "the connection broke" };
+    let what = if error.is_connect() {
+        "it cannot be reached"
+    } else {
+        "the connection broke"
+    };
     Failure::new(Kind::Broken, what)
 }
 
 fn of_status(error: &GenaiError, body: &str, key: Option<&Secret>) -> Failure {
     let status = error.status().map_or(0, |status| status.as_u16());
-    let header = |name: &str| error.headers().and_then(|headers| headers.get(name)?.to_str().ok()?.parse::<f64>().ok());
-    let wait = header("retry-after-ms").map(|ms| ms / 1000.0).or_else(|| header("retry-after"));
-    let wait = wait.filter(|seconds| (0.0..=86_400.0).contains(seconds)).map(Duration::from_secs_f64);
+    let header = |name: &str| {
+        error
+            .headers()
+            .and_then(|headers| headers.get(name)?.to_str().ok()?.parse::<f64>().ok())
+    };
+    let wait = header("retry-after-ms")
+        .map(|ms| ms / 1000.0)
+        .or_else(|| header("retry-after"));
+    let wait = wait
+        .filter(|seconds| (0.0..=86_400.0).contains(seconds))
+        .map(Duration::from_secs_f64);
     Failure::of_status(status, said(body, key), wait)
 }
 
