@@ -201,7 +201,14 @@ fn benches(c: &mut Criterion) {
     measure(c, &runtime, "typed in-process", 20_000, async || {
         let caller = Caller::embedded(Arc::clone(&hub.principal));
         hub.registry
-            .call::<ListModels>(caller, &scope, Args::default())
+            .call::<ListModels>(
+                caller,
+                &scope,
+                Args {
+                    limit: 50,
+                    cursor: None,
+                },
+            )
             .await
             .unwrap();
     });

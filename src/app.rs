@@ -27,7 +27,7 @@ use crate::{
     project::{Projects, Scope, workspace::Workspaces},
     servers::{
         cicd::Cicd, code_analysis::CodeAnalysis, file_system::FileSystem, git::Git, issues::Issues,
-        knowledge_base::KnowledgeBase,
+        knowledge_base::KnowledgeBase, llm_gateway::LlmGateway,
     },
     tool::{Builder, Host, Parts, Pool, Registry, Tasks},
 };
@@ -348,6 +348,9 @@ async fn mount(settings: &Settings, host: &Host) -> anyhow::Result<Builder> {
     let own = settings.servers.clone();
     let on = |server| settings.servers.common(server).enabled;
     let mut builder = Registry::builder();
+    if on(ServerId::LlmGateway) {
+        builder = builder.mount(LlmGateway::open(own.llm_gateway, host).await?);
+    }
     if on(ServerId::Git) {
         builder = builder.mount(Git::open(own.git, host).await?);
     }

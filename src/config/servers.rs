@@ -10,7 +10,7 @@ use serde::{Deserialize, de::DeserializeOwned};
 use super::explain;
 use crate::{
     access::ServerId,
-    servers::{cicd, code_analysis, file_system, git, issues, knowledge_base},
+    servers::{cicd, code_analysis, file_system, git, issues, knowledge_base, llm_gateway},
 };
 
 /// What can be set for every server.
@@ -74,6 +74,7 @@ macro_rules! sections {
 }
 
 sections! {
+    llm_gateway LlmGateway,
     git Git,
     knowledge_base KnowledgeBase,
     issues Issues,

@@ -37,7 +37,31 @@ pub struct Peek<'a> {
     pub method: Option<Cow<'a, str>>,
 }
 
-/// Checks that `body` is one JSON object, and peeks into it. serde_json bounds the depth (128 levels).
+/// Deepest nesting of a message: what serde_json reads into a value.
+const MAX_DEPTH: usize = 128;
+
+/// Whether brackets nest too deep. The peek skips over values without counting.
+fn too_deep(body: &[u8]) -> bool {
+    let (mut depth, mut in_string, mut escaped) = (0_usize, false, false);
+    for byte in body {
+        match byte {
+            _ if escaped => escaped = false,
+            b'\\' if in_string => escaped = true,
+            b'"' => in_string = !in_string,
+            b'{' | b'[' if !in_string => {
+                depth += 1;
+                if depth >= MAX_DEPTH {
+                    return true;
+                }
+            }
+            b'}' | b']' if !in_string => depth = depth.saturating_sub(1),
+            _ => {}
+        }
+    }
+    false
+}
+
+/// Checks that `body` is one JSON object, not too deep, and peeks into it.
 pub fn peek(body: &[u8]) -> Result<Peek<'_>, Response> {
     match body.iter().find(|b| !b.is_ascii_whitespace()) {
         Some(b'{') => {}
@@ -55,6 +79,10 @@ pub fn peek(body: &[u8]) -> Result<Peek<'_>, Response> {
                 "the body is not a JSON-RPC message",
             ));
         }
+    }
+    if too_deep(body) {
+        let message = format!("the body nests deeper than {MAX_DEPTH} levels");
+        return Err(refuse(StatusCode::BAD_REQUEST, -32700, &message));
     }
     serde_json::from_slice(body).map_err(|error| {
         if error.is_data() {

@@ -343,7 +343,8 @@ mod tests {
         };
         assert_eq!(
             team.call::<RunWorkflow>(missing).await.unwrap_err().code,
-            Code::NotFound
+            Code::Conflict,
+            "there is no repository yet"
         );
     }
 
