@@ -4,6 +4,7 @@ mod config;
 pub mod engine;
 mod indexer;
 pub mod model;
+mod retrieve;
 mod routes;
 pub mod store;
 pub mod tools;

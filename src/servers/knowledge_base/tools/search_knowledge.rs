@@ -1,13 +1,12 @@
 //! `search_knowledge`: find passages, with citations.
 
-use std::{collections::HashMap, sync::Arc};
-
 use super::{Owner, readable};
 use crate::{
     servers::knowledge_base::{
         KnowledgeBase,
-        engine::lexical::{Filter, Found, Highlighter, Query},
+        engine::lexical::{Found, Highlighter},
         model::Realm,
+        retrieve::Search,
         store::HitRow,
     },
     tool::prelude::*,
@@ -145,8 +144,6 @@ const MAX_TOKENS: u32 = 8_000;
 const SNIPPET: usize = 400;
 /// How long a search waits for `min_seq`, or for an index that is being rebuilt.
 const PATIENCE: Duration = Duration::from_secs(5);
-/// Hits beyond this place are noise.
-const DEEPEST: usize = 1_000;
 
 impl Tool for SearchKnowledge {
     type Server = KnowledgeBase;
@@ -177,21 +174,16 @@ impl Tool for SearchKnowledge {
         }
         let index_seq = server.indexer.progress().seq;
         let realms = realms(ctx, place);
-        let search = Search {
-            filter: Filter {
-                scopes: realms.iter().map(ToString::to_string).collect(),
-                collection: filters.collection.clone(),
-            },
-            query: Arc::new(Query::parse(&args.query)),
-            realms,
-        };
+        let search = Search::new(&args.query, realms, filters.collection.clone());
         let limit = args.limit.unwrap_or(LIMIT) as usize;
         let page = search.page(server, ctx, from, limit).await?;
+        let mut highlighter = Highlighter::new(search.query());
         let mut room = args.max_tokens.unwrap_or(MAX_TOKENS) as usize * 4;
         let mut hits = Vec::with_capacity(page.hits.len());
         let mut next = page.next;
         let mut truncated = false;
-        for (at, hit) in page.hits {
+        for (at, row, found) in page.hits {
+            let hit = hit(row, &found, &mut highlighter)?;
             let size = serde_json::to_vec(&hit).map_err(ToolError::internal)?.len();
             // The first hit always comes, or a small room would never show any.
             if size > room && !hits.is_empty() {
@@ -233,76 +225,6 @@ fn behind(server: &KnowledgeBase) -> ToolError {
     ToolError::unavailable(message)
         .hint("try again shortly, or search without min_seq for what is there")
         .retry_after(Duration::from_secs(2))
-}
-
-struct Search {
-    query: Arc<Query>,
-    filter: Filter,
-    realms: Vec<Realm>,
-}
-
-/// Hits with their places in the ranking, and the place to go on from.
-struct Page {
-    hits: Vec<(usize, Hit)>,
-    next: Option<usize>,
-}
-
-impl Search {
-    /// Up to `limit` hits from place `from` on. What the index holds but SQL no longer shows is passed over.
-    async fn page(
-        &self,
-        server: &KnowledgeBase,
-        ctx: &Ctx,
-        from: usize,
-        limit: usize,
-    ) -> Result<Page, ToolError> {
-        let mut highlighter = Highlighter::new(&self.query);
-        let mut hits = Vec::with_capacity(limit);
-        let mut at = from;
-        while at < DEEPEST {
-            // One more than is missing, to know whether there is a next page.
-            let wanted = limit - hits.len() + 1;
-            let found = self.ranked(server, ctx, at, wanted).await?;
-            let ended = found.len() < wanted;
-            let ids: Vec<String> = found.iter().map(|found| found.chunk_id.clone()).collect();
-            let rows = server.store.hits(&self.realms, &ids).await?;
-            let mut rows: HashMap<String, HitRow> = rows
-                .into_iter()
-                .map(|row| (row.chunk_id.clone(), row))
-                .collect();
-            for found in found {
-                if let Some(row) = rows.remove(&found.chunk_id) {
-                    if hits.len() == limit {
-                        let next = Some(at).filter(|&at| at < DEEPEST);
-                        return Ok(Page { hits, next });
-                    }
-                    hits.push((at, hit(row, &found, &mut highlighter)?));
-                }
-                at += 1;
-            }
-            if ended {
-                break;
-            }
-        }
-        Ok(Page { hits, next: None })
-    }
-
-    async fn ranked(
-        &self,
-        server: &KnowledgeBase,
-        ctx: &Ctx,
-        from: usize,
-        limit: usize,
-    ) -> Result<Vec<Found>, ToolError> {
-        let index = Arc::clone(server.indexer.index());
-        let (query, filter) = (Arc::clone(&self.query), self.filter.clone());
-        ctx.blocking(move |_| {
-            index
-                .search(&query, &filter, from, limit)
-                .map_err(ToolError::internal)
-        })
-        .await
-    }
 }
 
 fn hit(row: HitRow, found: &Found, highlighter: &mut Highlighter) -> Result<Hit, ToolError> {
