@@ -298,8 +298,9 @@ impl Runs {
         if !dead.is_empty() {
             tracing::info!(runs = dead.len(), "runs of a dead process were ended");
             tokio::task::spawn_blocking(move || {
-                dead.iter()
-                    .for_each(|run| process::kill_marked(RUN_MARK, run))
+                for run in &dead {
+                    process::kill_marked(RUN_MARK, run);
+                }
             });
         }
         Ok(())

@@ -38,6 +38,7 @@ pub struct CodeAnalysis {
 
 impl CodeAnalysis {
     /// Opens the server on the hub's workspaces.
+    #[allow(clippy::unused_async, reason = "every server opens the same way")]
     pub async fn open(config: Config, host: &Host) -> Result<Self, ToolError> {
         let cache = Arc::new(Cache::new(config.max_cached_symbols));
         Ok(Self {

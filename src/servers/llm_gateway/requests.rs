@@ -79,18 +79,18 @@ impl Request {
     ) -> Result<(T, Usage, Cost), ToolError> {
         let (status, code, usage) = match &answer {
             Ok((_, usage)) => ("ok", None, *usage),
-            Err(failure) if failure.partial.is_some() => {
-                ("partial", Some(code(failure.kind)), failure.usage)
-            }
-            Err(failure) => ("error", Some(code(failure.kind)), failure.usage),
+            Err(failure) => match &failure.partial {
+                Some(partial) => ("partial", Some(code(failure.kind)), partial.usage),
+                None => ("error", Some(code(failure.kind)), Usage::default()),
+            },
         };
         let (cost_nanousd, cost) = match &answer {
             Err(failure) if failure.partial.is_none() => Cost::of(None, target.simulated, &usage),
             _ => Cost::of(target.price.as_ref(), target.simulated, &usage),
         };
         let end = End {
-            cost_nanousd,
             usage,
+            cost_nanousd,
             ..self.ending(status, code.map(Code::as_str))
         };
         self.ended.store(true, Ordering::Release);
@@ -162,7 +162,7 @@ fn refused(failure: &Failure, target: &Target, request: &str) -> ToolError {
         if let Some(partial) = &failure.partial {
             fields.insert(
                 "partial".into(),
-                partial.chars().take(8000).collect::<String>().into(),
+                partial.text.chars().take(8000).collect::<String>().into(),
             );
         }
     }

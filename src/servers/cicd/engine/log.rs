@@ -119,7 +119,7 @@ pub fn read(directory: &Path, offset: u64, max: usize) -> io::Result<Option<Piec
                 piece = Some(Piece {
                     offset: from,
                     bytes,
-                })
+                });
             }
         }
     }

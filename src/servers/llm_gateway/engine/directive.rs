@@ -46,7 +46,7 @@ impl Directives {
                 "tok" => out.tok = Some(number()?.min(20_000) as usize),
                 "status" => {
                     out.status =
-                        Some(u16::try_from(number()?).map_err(|_| "no such status".to_owned())?)
+                        Some(u16::try_from(number()?).map_err(|_| "no such status".to_owned())?);
                 }
                 "retry" => out.retry = Some(number()?),
                 "die" => out.die = Some(number()? as usize),

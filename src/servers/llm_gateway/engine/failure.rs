@@ -40,6 +40,13 @@ impl Kind {
     }
 }
 
+/// An answer that broke off.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Partial {
+    pub text: String,
+    pub usage: Usage,
+}
+
 /// A failed request.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{message}")]
@@ -50,8 +57,7 @@ pub struct Failure {
     pub status: Option<u16>,
     pub retry_after: Option<Duration>,
     /// What had come of the answer before it broke off.
-    pub partial: Option<String>,
-    pub usage: Usage,
+    pub partial: Option<Box<Partial>>,
 }
 
 impl Failure {
@@ -62,7 +68,6 @@ impl Failure {
             status: None,
             retry_after: None,
             partial: None,
-            usage: Usage::default(),
         }
     }
 

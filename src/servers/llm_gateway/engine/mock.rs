@@ -8,7 +8,7 @@ use sha2::{Digest, Sha256};
 
 use super::{
     directive::Directives,
-    failure::{Failure, Kind},
+    failure::{Failure, Kind, Partial},
     provider::{
         ChatAnswer, ChatRequest, Delta, EmbedAnswer, EmbedRequest, Finish, Provider, Role, Usage,
     },
@@ -65,8 +65,10 @@ async fn chat(request: &ChatRequest, delta: Delta<'_>) -> Result<ChatAnswer, Fai
         if orders.die == Some(tokens as usize) {
             let died = Failure::new(Kind::Truncated, "the mock provider died as it was told to");
             return Err(Failure {
-                partial: Some(text),
-                usage: usage(request, tokens, &orders),
+                partial: Some(Box::new(Partial {
+                    text,
+                    usage: usage(request, tokens, &orders),
+                })),
                 ..died
             });
         }
@@ -199,7 +201,9 @@ fn vector(text: &str, dimensions: u32) -> Vec<f32> {
         block += 1;
     }
     let length = values.iter().map(|value| value * value).sum::<f32>().sqrt();
-    values.iter_mut().for_each(|value| *value /= length);
+    for value in &mut values {
+        *value /= length;
+    }
     values
 }
 
@@ -251,12 +255,12 @@ mod tests {
             (Some(3), Some(3))
         );
         let (cut, _) = ask("echo", "one two three", |request| {
-            request.max_tokens = Some(2)
+            request.max_tokens = Some(2);
         })
         .await;
         assert_eq!(cut.unwrap().finish, Finish::Length);
         let (stopped, _) = ask("echo", "one two three", |request| {
-            request.stop = vec!["two".into()]
+            request.stop = vec!["two".into()];
         })
         .await;
         assert_eq!(stopped.unwrap().text, "one ");
@@ -274,7 +278,13 @@ mod tests {
         );
         let failure = ask("lorem:tok=9,die=2", "x", |_| {}).await.0.unwrap_err();
         assert_eq!(
-            (failure.kind, failure.partial.as_deref()),
+            (
+                failure.kind,
+                failure
+                    .partial
+                    .as_ref()
+                    .map(|partial| partial.text.as_str())
+            ),
             (Kind::Truncated, Some("lorem ipsum "))
         );
         let failure = ask("nope", "x", |_| {}).await.0.unwrap_err();

@@ -255,7 +255,7 @@ async fn what_a_step_leaves_behind_dies_with_it() {
         bench
             .steps(&format!(
                 "      - run: |\n  {}          echo done\n",
-                ESCAPEES.replace("\n", "\n  ")
+                ESCAPEES.replace('\n', "\n  ")
             ))
             .await,
         Status::Success
@@ -268,7 +268,7 @@ async fn a_timeout_kills_the_whole_tree() {
     let bench = Bench::new();
     let steps = format!(
         "      - run: |\n  {}          sleep 1004\n        timeout-minutes: 0.01\n",
-        ESCAPEES.replace("\n", "\n  ")
+        ESCAPEES.replace('\n', "\n  ")
     );
     assert_eq!(bench.steps(&steps).await, Status::Failure);
     assert!(bench.report(0, 0).timed_out);
@@ -280,7 +280,7 @@ async fn cancelling_kills_the_whole_tree_and_still_cleans_up() {
     let bench = Bench::new();
     let steps = format!(
         "      - run: |\n  {}          echo ready; sleep 1005\n      - run: echo no\n      - run: echo clean\n        if: always()\n",
-        ESCAPEES.replace("\n", "\n  ")
+        ESCAPEES.replace('\n', "\n  ")
     );
     let cancel = async {
         bench.until_logged("ready").await;
@@ -300,7 +300,7 @@ async fn a_dropped_run_takes_its_processes_with_it() {
     let bench = Bench::new();
     let steps = format!(
         "      - run: |\n  {}          echo ready; sleep 1006\n",
-        ESCAPEES.replace("\n", "\n  ")
+        ESCAPEES.replace('\n', "\n  ")
     );
     tokio::select! {
         _ = bench.steps(&steps) => panic!("it sleeps"),

@@ -19,7 +19,7 @@ pub fn resolve(unresolved: Vec<Unresolved>, problems: &mut Problems) -> Vec<Job>
         for (name, at) in needs {
             match places.get(&name) {
                 Some(_) if name == job.id => {
-                    complain(at, format!("job `{name}` needs itself"), problems)
+                    complain(at, format!("job `{name}` needs itself"), problems);
                 }
                 Some(&place) if !job.needs.contains(&place) => job.needs.push(place),
                 Some(_) => {}

@@ -69,7 +69,7 @@ pub fn read(
             }
             "timeout-minutes" => job.timeout = read::minutes(node, problems),
             "continue-on-error" => {
-                job.continue_on_error = read::flag(node, "continue-on-error", problems)
+                job.continue_on_error = read::flag(node, "continue-on-error", problems);
             }
             "steps" => steps = read::seq(node, "`steps`", problems),
             "strategy" => complain(key.at, "matrix strategies are not supported", problems),
@@ -118,7 +118,7 @@ pub fn read(
             job.steps = steps
                 .iter()
                 .filter_map(|node| step::read(node, problems))
-                .collect()
+                .collect();
         }
     }
     unique_step_ids(&job.steps, problems);

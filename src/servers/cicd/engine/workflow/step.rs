@@ -54,7 +54,7 @@ pub fn read(node: &Node, problems: &mut Problems) -> Option<Step> {
             "env" => step.env = read::vars(node, problems),
             "timeout-minutes" => step.timeout = read::minutes(node, problems),
             "continue-on-error" => {
-                step.continue_on_error = read::flag(node, "continue-on-error", problems)
+                step.continue_on_error = read::flag(node, "continue-on-error", problems);
             }
             "run" => {
                 has_run = true;
@@ -67,7 +67,7 @@ pub fn read(node: &Node, problems: &mut Problems) -> Option<Step> {
             "with" => parts.with = Some((key, node)),
             "shell" => parts.shell = Some((key.at, read::shell(node, problems))),
             "working-directory" => {
-                parts.directory = Some((key.at, read::directory(node, problems)))
+                parts.directory = Some((key.at, read::directory(node, problems)));
             }
             _ => read::unknown(key, "a step", KNOWN, problems),
         }

@@ -125,14 +125,17 @@ fn in_block(declaration: Node<'_>) -> bool {
     let mut above = declaration.parent();
     while let Some(node) = above {
         match node.kind() {
-            "program" => return false,
-            "internal_module" | "module" => return false,
+            "program" | "internal_module" | "module" => return false,
             "arrow_function"
             | "function_expression"
             | "generator_function"
-            | "method_definition" => return true,
-            "if_statement" | "for_statement" | "for_in_statement" | "while_statement"
-            | "try_statement" | "switch_statement" => return true,
+            | "method_definition"
+            | "if_statement"
+            | "for_statement"
+            | "for_in_statement"
+            | "while_statement"
+            | "try_statement"
+            | "switch_statement" => return true,
             _ => above = node.parent(),
         }
     }
@@ -149,7 +152,7 @@ fn bindings<'t>(
 ) {
     match name.kind() {
         "identifier" | "shorthand_property_identifier_pattern" => {
-            found.push(Found::at(kind, name, whole, text))
+            found.push(Found::at(kind, name, whole, text));
         }
         "pair_pattern" => {
             if let Some(value) = name.child_by_field_name("value") {

@@ -21,7 +21,7 @@ use genai::{
 use serde_json::{Value, json};
 
 use super::{
-    failure::{Failure, Kind},
+    failure::{Failure, Kind, Partial},
     provider::{
         ChatAnswer, ChatRequest, Delta, EmbedAnswer, EmbedRequest, Finish, Provider, Role, Usage,
     },
@@ -212,7 +212,7 @@ async fn hear(
             Err(error) => {
                 return Err(Failure {
                     kind: Kind::Truncated,
-                    partial: Some(text),
+                    partial: partial(text),
                     ..failed(&error)
                 });
             }
@@ -220,9 +220,15 @@ async fn hear(
     }
     let broken = Failure::new(Kind::Truncated, "the answer broke off before its end");
     Err(Failure {
-        partial: Some(text).filter(|text| !text.is_empty()),
+        partial: partial(text),
         ..broken
     })
+}
+
+/// What a stream had brought when it broke off; its usage comes with its end and is lost.
+fn partial(text: String) -> Option<Box<Partial>> {
+    let usage = Usage::default();
+    (!text.is_empty()).then(|| Box::new(Partial { text, usage }))
 }
 
 fn chat_of(request: &ChatRequest) -> chat::ChatRequest {
