@@ -115,7 +115,10 @@ async fn no_token_is_ever_written_down() {
         "in the audit log"
     );
     let log = hub.log();
-    assert!(log.len() > 1000 && !log.contains(&hub.admin), "in the log");
+    assert!(
+        log.contains("DEBUG") && !log.contains(&hub.admin),
+        "in the log"
+    );
 }
 
 #[tokio::test]
