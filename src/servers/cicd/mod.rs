@@ -7,6 +7,7 @@
 pub mod config;
 pub mod engine;
 mod failure;
+mod inputs;
 pub mod model;
 mod routes;
 mod runs;

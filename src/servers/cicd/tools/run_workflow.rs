@@ -11,8 +11,9 @@ use crate::{
     servers::{
         cicd::{
             Cicd,
-            engine::workflow::{self, Refused, Vars, Workflow},
+            engine::workflow::{self, Refused, Workflow},
             failure::{self, Failure},
+            inputs,
             model::Run,
             store::NewRun,
             tree,
@@ -139,7 +140,7 @@ impl Tool for RunWorkflow {
         };
         if server
             .runs
-            .queue(run, workflow, input_vars(&args.inputs)?)
+            .queue(run, workflow, inputs::vars(&args.inputs)?)
             .await?
         {
             scratch.keep();
@@ -237,40 +238,6 @@ fn unsupported(refused: &Refused, pointer: &str) -> ToolError {
         shown.join("\n")
     );
     ToolError::invalid(pointer, message).details(json!({ "problems": problems }))
-}
-
-fn input_vars(inputs: &BTreeMap<String, String>) -> Result<Vars, ToolError> {
-    let mut vars = Vars::new();
-    for (name, value) in inputs {
-        let upper: String = name
-            .chars()
-            .map(|c| {
-                if c.is_ascii_alphanumeric() {
-                    c.to_ascii_uppercase()
-                } else {
-                    '_'
-                }
-            })
-            .collect();
-        let fits =
-            !name.is_empty() && name.len() <= 100 && value.len() <= 65_536 && !value.contains('\0');
-        if !fits {
-            return Err(ToolError::invalid(
-                "/inputs",
-                "a name has 1 to 100 bytes; a value at most 65536, without NUL",
-            ));
-        }
-        if vars
-            .insert(format!("INPUT_{upper}"), value.clone())
-            .is_some()
-        {
-            return Err(ToolError::invalid(
-                "/inputs",
-                format!("two inputs become the variable INPUT_{upper}"),
-            ));
-        }
-    }
-    Ok(vars)
 }
 
 /// Everything but how long the caller waits.
@@ -382,20 +349,5 @@ mod tests {
             .await
             .unwrap_err();
         assert_eq!(other.code, Code::Conflict);
-    }
-
-    #[test]
-    fn inputs_become_variables() {
-        let inputs = |pairs: &[(&str, &str)]| {
-            pairs
-                .iter()
-                .map(|(k, v)| ((*k).to_owned(), (*v).to_owned()))
-                .collect()
-        };
-        assert_eq!(
-            input_vars(&inputs(&[("log-level", "x")])).unwrap()["INPUT_LOG_LEVEL"],
-            "x"
-        );
-        assert!(input_vars(&inputs(&[("a-b", "1"), ("a_b", "2")])).is_err());
     }
 }
