@@ -28,6 +28,7 @@ pub struct Args {
 #[derive(Debug, Serialize, JsonSchema)]
 pub struct Output {
     /// The run. A run that had ended stays as it was; one still `running` is doing its `if: always()` steps.
+    #[serde(flatten)]
     pub run: Run,
     /// Whether this call ended it: false when it had ended before.
     pub cancelled: bool,

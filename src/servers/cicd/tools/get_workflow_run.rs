@@ -33,6 +33,7 @@ pub struct Args {
 #[derive(Debug, Serialize, JsonSchema)]
 pub struct Output {
     /// The run.
+    #[serde(flatten)]
     pub run: Run,
     /// Its jobs, in the order of the file.
     pub jobs: Vec<Job>,

@@ -62,6 +62,7 @@ pub struct Args {
 #[derive(Debug, Serialize, JsonSchema)]
 pub struct Output {
     /// The run; `status` says whether it has ended.
+    #[serde(flatten)]
     pub run: Run,
     /// The first step that failed, if one did before the answer.
     #[serde(skip_serializing_if = "Option::is_none")]
