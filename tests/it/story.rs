@@ -68,7 +68,6 @@ async fn tell(hub: &Hub, face: &dyn Face) {
     .await;
     let oid = commit["commit"]
         .as_str()
-        .or(commit["oid"].as_str())
         .unwrap_or_else(|| panic!("{commit}"))
         .to_owned();
     let log = ann(face, "git", "git_log", json!({})).await;
@@ -83,7 +82,6 @@ async fn tell(hub: &Hub, face: &dyn Face) {
     .await;
     let run_id = run["run_id"]
         .as_str()
-        .or(run["id"].as_str())
         .unwrap_or_else(|| panic!("{run}"))
         .to_owned();
     let run = ann(face, "cicd", "get_workflow_run", json!({"run_id": run_id})).await;
