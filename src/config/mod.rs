@@ -223,7 +223,7 @@ mod tests {
             format!("{:?}", default.limits)
         );
         assert_eq!(said.listen(ServerId::Git), default.listen(ServerId::Git));
-        assert!(shown.matches("\n").count() > 60);
+        assert!(shown.matches('\n').count() > 60);
     }
 
     #[test]

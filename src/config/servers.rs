@@ -56,7 +56,7 @@ macro_rules! sections {
                 $(
                     if let Some(section) = sections.remove(stringify!($field)) {
                         let name = concat!("servers.", stringify!($field));
-                        let (common, own) = split(section).map_err(|e| explain(e, name))?;
+                        let (common, own) = split(section).map_err(|e| explain(*e, name))?;
                         if let Some(slot) = out.common.get_mut(ServerId::$id as usize) {
                             *slot = common;
                         }
@@ -95,9 +95,9 @@ impl Servers {
 }
 
 /// A section's common settings, and its server's own.
-fn split<C: DeserializeOwned>(section: Value) -> Result<(Common, C), Error> {
+fn split<C: DeserializeOwned>(section: Value) -> Result<(Common, C), Box<Error>> {
     let Value::Dict(tag, mut own) = section else {
-        return Err(Error::from("must be a table".to_owned()));
+        return Err(Box::new(Error::from("must be a table".to_owned())));
     };
     let mut common = Dict::new();
     for key in COMMON_KEYS {
@@ -105,10 +105,10 @@ fn split<C: DeserializeOwned>(section: Value) -> Result<(Common, C), Error> {
             common.insert(key.to_owned(), value);
         }
     }
-    let common = Value::Dict(tag, common).deserialize()?;
+    let common = Value::Dict(tag, common).deserialize().map_err(Box::new)?;
     let own = Value::Dict(tag, own)
         .deserialize::<C>()
-        .map_err(with_common_keys)?;
+        .map_err(|error| Box::new(with_common_keys(error)))?;
     Ok((common, own))
 }
 

@@ -38,8 +38,8 @@ pub enum LogFormat {
     Json,
 }
 
-/// These log whole requests, or every commit, at levels that users turn on for the hub itself.
-const QUIET: &str = "rmcp=warn,tantivy=warn,sqlx=warn,hyper=info,reqwest=info,genai=warn";
+/// These log whole requests, upstream error bodies that may echo a key, or every commit.
+const QUIET: &str = "rmcp=warn,tantivy=warn,sqlx=warn,hyper=info,reqwest=info,genai=off";
 
 /// Starts logging to standard error. A bad filter is an error; starting twice is not.
 pub fn start_logging(config: &ObserveConfig) -> anyhow::Result<()> {

@@ -80,23 +80,23 @@ fn listing(spec: &Spec) -> Tool {
     tool
 }
 
-/// What the gate put into the request that carried this message.
-fn credentials(
-    ctx: &RequestContext<RoleServer>,
-) -> Result<(Arc<Principal>, Pin, Option<Arc<str>>), ErrorData> {
-    let parts = ctx.extensions.get::<Parts>();
-    let principal = parts
-        .and_then(|p| p.extensions.get::<Arc<Principal>>())
-        .cloned();
-    let principal = principal.ok_or_else(|| ErrorData::invalid_request("unauthenticated", None))?;
-    let pin = parts
-        .and_then(|p| p.extensions.get::<Pin>())
-        .cloned()
-        .unwrap_or_default();
-    let request = parts
-        .and_then(|p| p.extensions.get::<RequestId>())
-        .map(|id| Arc::clone(&id.0));
-    Ok((principal, pin, request))
+/// What the gate put into the request that carried a message.
+struct Credentials {
+    principal: Arc<Principal>,
+    pin: Pin,
+    request: Option<Arc<str>>,
+}
+
+impl Credentials {
+    fn of(ctx: &RequestContext<RoleServer>) -> Result<Self, ErrorData> {
+        let unauthenticated = || ErrorData::invalid_request("unauthenticated", None);
+        let extensions = &ctx.extensions.get::<Parts>().ok_or_else(unauthenticated)?.extensions;
+        Ok(Self {
+            principal: extensions.get::<Arc<Principal>>().cloned().ok_or_else(unauthenticated)?,
+            pin: extensions.get::<Pin>().cloned().unwrap_or_default(),
+            request: extensions.get::<RequestId>().map(|id| Arc::clone(&id.0)),
+        })
+    }
 }
 
 impl ServerHandler for Adapter {
@@ -122,7 +122,7 @@ impl ServerHandler for Adapter {
         request: Option<PaginatedRequestParams>,
         ctx: RequestContext<RoleServer>,
     ) -> Result<ListToolsResult, ErrorData> {
-        let (principal, pin, _) = credentials(&ctx)?;
+        let Credentials { principal, pin, .. } = Credentials::of(&ctx)?;
         if request.is_some_and(|r| r.cursor.is_some()) {
             return Err(ErrorData::invalid_params(
                 "unknown cursor: this list has one page",
@@ -150,7 +150,7 @@ impl ServerHandler for Adapter {
         request: CallToolRequestParams,
         ctx: RequestContext<RoleServer>,
     ) -> Result<CallToolResponse, ErrorData> {
-        let (principal, pin, request_id) = credentials(&ctx)?;
+        let Credentials { principal, pin, request: carried_by } = Credentials::of(&ctx)?;
         let Some(tool) = self.registry.find(self.server, &request.name).cloned() else {
             let name: String = request.name.chars().take(100).collect();
             let message = format!(
@@ -167,7 +167,7 @@ impl ServerHandler for Adapter {
             principal,
             pin,
             origin: Origin::Mcp,
-            request: request_id,
+            request: carried_by,
             cancel: ctx.ct.clone(),
             events: forward.as_ref().map(|f| Arc::clone(&f.events)),
         };

@@ -7,19 +7,51 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use bytes::Bytes;
-use http::{StatusCode, header};
+use http::{HeaderValue, StatusCode, header};
 use http_body_util::{BodyExt, LengthLimitError, Limited};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
+/// A refusal before it becomes a response.
+#[derive(Debug)]
+pub struct Refusal {
+    status: StatusCode,
+    code: i32,
+    message: String,
+    retry: bool,
+}
+
+impl From<Refusal> for Response {
+    fn from(refusal: Refusal) -> Self {
+        let error = json!({"code": refusal.code, "message": refusal.message});
+        let body = json!({"jsonrpc": "2.0", "id": Value::Null, "error": error}).to_string();
+        let mut response =
+            (refusal.status, [(header::CONTENT_TYPE, "application/json")], body).into_response();
+        if refusal.retry {
+            response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from_static("5"));
+        }
+        response
+    }
+}
+
+/// A JSON-RPC error that answers no particular request.
+pub fn refuse(status: StatusCode, code: i32, message: impl Into<String>) -> Refusal {
+    Refusal { status, code, message: message.into(), retry: false }
+}
+
+/// Too many sessions or too slow a session: come back later.
+pub fn busy(status: StatusCode, message: &str) -> Refusal {
+    Refusal { retry: true, ..refuse(status, -32000, message) }
+}
+
 /// Reads the body, at most `limit` bytes.
-pub async fn read(body: Body, limit: usize) -> Result<Bytes, Response> {
+pub async fn read(body: Body, limit: usize) -> Result<Bytes, Refusal> {
     match Limited::new(body, limit).collect().await {
         Ok(collected) => Ok(collected.to_bytes()),
         Err(error) if error.downcast_ref::<LengthLimitError>().is_some() => Err(refuse(
             StatusCode::PAYLOAD_TOO_LARGE,
             -32600,
-            &format!("the request body exceeds {limit} bytes: send less at once"),
+            format!("the request body exceeds {limit} bytes: send less at once"),
         )),
         Err(_) => Err(refuse(
             StatusCode::BAD_REQUEST,
@@ -62,7 +94,7 @@ fn too_deep(body: &[u8]) -> bool {
 }
 
 /// Checks that `body` is one JSON object, not too deep, and peeks into it.
-pub fn peek(body: &[u8]) -> Result<Peek<'_>, Response> {
+pub fn peek(body: &[u8]) -> Result<Peek<'_>, Refusal> {
     match body.iter().find(|b| !b.is_ascii_whitespace()) {
         Some(b'{') => {}
         Some(b'[') => {
@@ -82,7 +114,7 @@ pub fn peek(body: &[u8]) -> Result<Peek<'_>, Response> {
     }
     if too_deep(body) {
         let message = format!("the body nests deeper than {MAX_DEPTH} levels");
-        return Err(refuse(StatusCode::BAD_REQUEST, -32700, &message));
+        return Err(refuse(StatusCode::BAD_REQUEST, -32700, message));
     }
     serde_json::from_slice(body).map_err(|error| {
         if error.is_data() {
@@ -97,30 +129,9 @@ pub fn peek(body: &[u8]) -> Result<Peek<'_>, Response> {
                 error.line(),
                 error.column()
             );
-            refuse(StatusCode::BAD_REQUEST, -32700, &place)
+            refuse(StatusCode::BAD_REQUEST, -32700, place)
         }
     })
-}
-
-/// A JSON-RPC error that answers no particular request.
-pub fn refuse(status: StatusCode, code: i32, message: &str) -> Response {
-    let body =
-        json!({"jsonrpc": "2.0", "id": Value::Null, "error": {"code": code, "message": message}});
-    (
-        status,
-        [(header::CONTENT_TYPE, "application/json")],
-        body.to_string(),
-    )
-        .into_response()
-}
-
-/// Too many sessions or too slow a session: come back later.
-pub fn busy(status: StatusCode, message: &str) -> Response {
-    let mut response = refuse(status, -32000, message);
-    response
-        .headers_mut()
-        .insert(header::RETRY_AFTER, http::HeaderValue::from_static("5"));
-    response
 }
 
 #[cfg(test)]
@@ -128,7 +139,7 @@ mod tests {
     use super::*;
 
     fn status(body: &str) -> Option<u16> {
-        peek(body.as_bytes()).err().map(|r| r.status().as_u16())
+        peek(body.as_bytes()).err().map(|r| r.status.as_u16())
     }
 
     #[test]

@@ -98,7 +98,7 @@ async fn open(
         inbox: to_server,
     };
     if let Err(refusal) = streams.register(&id, session, &principal) {
-        return refusal;
+        return refusal.into();
     }
     let stop = streams.stop.child_token();
     let closing = Closing {
@@ -146,7 +146,7 @@ async fn open(
 }
 
 impl Streams {
-    fn register(&self, id: &str, session: Session, principal: &Principal) -> Result<(), Response> {
+    fn register(&self, id: &str, session: Session, principal: &Principal) -> Result<(), envelope::Refusal> {
         let mut open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
         if open.len() >= self.hub.mcp.max_sessions {
             return Err(envelope::busy(
@@ -237,19 +237,19 @@ async fn message(
             StatusCode::NOT_FOUND,
             -32001,
             "session not found: open a new stream with GET /sse",
-        );
+        ).into();
     };
     let (mut parts, body) = request.into_parts();
     let body = match envelope::read(body, streams.hub.http.max_body_bytes).await {
         Ok(body) => body,
-        Err(refusal) => return refusal,
+        Err(refusal) => return refusal.into(),
     };
     if let Err(refusal) = envelope::peek(&body) {
-        return refusal;
+        return refusal.into();
     }
     let Ok(mut message) = serde_json::from_slice::<ClientJsonRpcMessage>(&body) else {
         let next = "not a JSON-RPC 2.0 message: send jsonrpc \"2.0\", id, method and params";
-        return envelope::refuse(StatusCode::BAD_REQUEST, -32600, next);
+        return envelope::refuse(StatusCode::BAD_REQUEST, -32600, next).into();
     };
     // The stream's URL may have pinned project and agent; the endpoint that it named carries neither.
     parts.extensions.insert(pin);
@@ -264,15 +264,14 @@ async fn message(
     }
     match tokio::time::timeout(POST_PATIENCE, inbox.send(message)).await {
         Ok(Ok(())) => (StatusCode::ACCEPTED, "Accepted").into_response(),
-        Ok(Err(_closed)) => envelope::refuse(
-            StatusCode::NOT_FOUND,
-            -32001,
-            "session closed: open a new stream",
-        ),
-        Err(_full) => envelope::busy(
-            StatusCode::SERVICE_UNAVAILABLE,
-            "the session is busy: read its stream",
-        ),
+        Ok(Err(_closed)) => {
+            let message = "session closed: open a new stream";
+            envelope::refuse(StatusCode::NOT_FOUND, -32001, message).into()
+        }
+        Err(_full) => {
+            let message = "the session is busy: read its stream";
+            envelope::busy(StatusCode::SERVICE_UNAVAILABLE, message).into()
+        }
     }
 }
 

@@ -88,13 +88,13 @@ async fn serve(
             StatusCode::NOT_FOUND,
             -32001,
             "session not found: initialize a new one",
-        );
+        ).into();
     }
     let method = request.method().clone();
     let request = if method == Method::POST {
         match checked(&endpoint, &principal, session.is_some(), request).await {
             Ok(request) => request,
-            Err(refusal) => return refusal,
+            Err(refusal) => return refusal.into(),
         }
     } else {
         request
@@ -121,7 +121,7 @@ async fn checked(
     principal: &Principal,
     in_session: bool,
     request: Request,
-) -> Result<Request, Response> {
+) -> Result<Request, envelope::Refusal> {
     let (parts, body) = request.into_parts();
     let body = envelope::read(body, endpoint.max_body).await?;
     let opens = envelope::peek(&body)?.method.as_deref() == Some("initialize") && !in_session;
@@ -148,7 +148,7 @@ fn as_json_rpc(response: Response) -> Response {
     if !status.is_client_error() || is_json || status == StatusCode::METHOD_NOT_ALLOWED {
         return response;
     }
-    match status {
+    let refusal = match status {
         StatusCode::UNSUPPORTED_MEDIA_TYPE => envelope::refuse(
             StatusCode::BAD_REQUEST,
             -32600,
@@ -168,5 +168,6 @@ fn as_json_rpc(response: Response) -> Response {
             "bad request: initialize first and send the Mcp-Session-Id you were given and a MCP-Protocol-Version this \
              server knows, or speak MCP 2026-07-28, which needs no session",
         ),
-    }
+    };
+    refusal.into()
 }

@@ -325,7 +325,7 @@ async fn create_token(
     wanted: Body<NewToken>,
 ) -> Result<Response, Problem> {
     administer(&hub, &who, &id, "create_token", Access::Admin, async {
-        let (token, info) = hub.authority.create(body(wanted)?).await?;
+        let (token, info) = Box::pin(hub.authority.create(body(wanted)?)).await?;
         let mut shown = serde_json::to_value(info).map_err(ToolError::internal)?;
         if let Some(map) = shown.as_object_mut() {
             map.insert("token".into(), token.reveal().into());

@@ -181,167 +181,102 @@ fn parameter(name: &str, place: &str, required: bool, rule: Option<&Value>) -> V
     json!({"name": name, "in": place, "required": required, "description": about.unwrap_or_default(), "schema": schema})
 }
 
-fn administration(paths: &mut Map<String, Value>) {
-    let list = |item: Value| {
-        json!({"type": "object", "required": ["items"], "properties": {
-        "items": {"type": "array", "items": item}, "next_cursor": {"type": "string"}}})
-    };
-    let page = query_of::<Page>();
-    let id = |name: &str| parameter(name, "path", true, None);
-    let named = list(schema_of::<Named>());
-    let with_token = {
-        let mut schema = schema_of::<TokenInfo>();
-        if let Some(properties) = schema.get_mut("properties").and_then(Value::as_object_mut) {
-            properties.insert(
-                "token".into(),
-                json!({"type": "string", "description": "The token. It is not shown again."}),
-            );
-        }
-        schema
-    };
-    let audit_query: Vec<Value> = query_of::<audit::Query>()
-        .into_iter()
-        .chain(page.clone())
-        .collect();
-    let member = vec![id("project_id"), id("agent_id")];
-    let members = [vec![id("project_id")], page.clone()].concat();
-    let operations: [(
-        &str,
-        &str,
-        &str,
-        &str,
-        Vec<Value>,
-        Option<Value>,
-        &str,
-        Option<Value>,
-    ); 11] = [
-        (
-            "/api/v1/projects",
-            "get",
-            "list_projects",
-            "List projects",
-            page.clone(),
-            None,
-            "200",
-            Some(named.clone()),
-        ),
-        (
-            "/api/v1/projects",
-            "post",
-            "create_project",
-            "Create a project",
-            vec![],
-            Some(schema_of::<NewNamed>()),
-            "201",
-            Some(schema_of::<NewNamed>()),
-        ),
-        (
-            "/api/v1/agents",
-            "get",
-            "list_agents",
-            "List agents",
-            page.clone(),
-            None,
-            "200",
-            Some(named.clone()),
-        ),
-        (
-            "/api/v1/agents",
-            "post",
-            "create_agent",
-            "Create an agent",
-            vec![],
-            Some(schema_of::<NewNamed>()),
-            "201",
-            Some(schema_of::<NewNamed>()),
-        ),
-        (
-            "/api/v1/projects/{project_id}/members",
-            "get",
-            "list_members",
-            "List a project's members",
-            members,
-            None,
-            "200",
-            Some(named),
-        ),
-        (
-            "/api/v1/projects/{project_id}/members/{agent_id}",
-            "put",
-            "add_member",
-            "Make an agent a member",
-            member.clone(),
-            None,
-            "200",
-            None,
-        ),
-        (
-            "/api/v1/projects/{project_id}/members/{agent_id}",
-            "delete",
-            "remove_member",
-            "End a membership",
-            member,
-            None,
-            "204",
-            None,
-        ),
-        (
-            "/api/v1/tokens",
-            "get",
-            "list_tokens",
-            "List tokens, without the tokens themselves",
-            page,
-            None,
-            "200",
-            Some(list(schema_of::<TokenInfo>())),
-        ),
-        (
-            "/api/v1/tokens",
-            "post",
-            "create_token",
-            "Create a token; it is shown this once",
-            vec![],
-            Some(schema_of::<NewToken>()),
-            "201",
-            Some(with_token),
-        ),
-        (
-            "/api/v1/tokens/{token_id}",
-            "delete",
-            "revoke_token",
-            "Revoke a token at once",
-            vec![id("token_id")],
-            None,
-            "204",
-            None,
-        ),
-        (
-            "/api/v1/audit",
-            "get",
-            "query_audit",
-            "Find calls in the audit log, newest first",
-            audit_query,
-            None,
-            "200",
-            Some(list(schema_of::<audit::Record>())),
-        ),
-    ];
-    for (path, method, id, summary, parameters, request, status, response) in operations {
+/// One administrative operation.
+struct Operation {
+    path: &'static str,
+    method: &'static str,
+    id: &'static str,
+    summary: &'static str,
+    parameters: Vec<Value>,
+    request: Option<Value>,
+    /// The success status and what it carries.
+    response: (&'static str, Option<Value>),
+}
+
+impl Operation {
+    fn new(method: &'static str, path: &'static str, id: &'static str, summary: &'static str) -> Self {
+        let names = path.split(['{', '}']).skip(1).step_by(2);
+        let parameters = names.map(|name| parameter(name, "path", true, None)).collect();
+        Self { path, method, id, summary, parameters, request: None, response: ("204", None) }
+    }
+
+    fn query(mut self, parameters: &[Value]) -> Self {
+        self.parameters.extend_from_slice(parameters);
+        self
+    }
+
+    fn takes<T: JsonSchema>(mut self) -> Self {
+        self.request = Some(schema_of::<T>());
+        self
+    }
+
+    fn gives(mut self, status: &'static str, schema: Value) -> Self {
+        self.response = (status, Some(schema));
+        self
+    }
+
+    fn add_to(self, paths: &mut Map<String, Value>) {
         let mut out = Map::new();
-        out.insert("operationId".into(), id.into());
+        out.insert("operationId".into(), self.id.into());
         out.insert("tags".into(), json!(["hub"]));
-        out.insert("summary".into(), summary.into());
-        out.insert(
-            "description".into(),
-            format!("{summary}. Needs the scope `hub:admin`.").into(),
-        );
-        out.insert("parameters".into(), parameters.into());
-        if let Some(Value::Object(schema)) = request {
+        out.insert("summary".into(), self.summary.into());
+        let about = format!("{}. Needs the scope `hub:admin`.", self.summary);
+        out.insert("description".into(), about.into());
+        out.insert("parameters".into(), self.parameters.into());
+        if let Some(Value::Object(schema)) = self.request {
             out.insert("requestBody".into(), body(&schema));
         }
-        out.insert("responses".into(), responses(status, response.as_ref()));
-        add(paths, path, method, out);
+        out.insert("responses".into(), responses(self.response.0, self.response.1.as_ref()));
+        add(paths, self.path, self.method, out);
     }
+}
+
+fn administration(paths: &mut Map<String, Value>) {
+    let list = |item: Value| {
+        let items = json!({"type": "array", "items": item});
+        let properties = json!({"items": items, "next_cursor": {"type": "string"}});
+        json!({"type": "object", "required": ["items"], "properties": properties})
+    };
+    let page = query_of::<Page>();
+    let named = list(schema_of::<Named>());
+    let member = json!({"type": "object", "properties": {
+        "project_id": {"type": "string"}, "agent_id": {"type": "string"}}});
+    let mut with_token = schema_of::<TokenInfo>();
+    if let Some(properties) = with_token.get_mut("properties").and_then(Value::as_object_mut) {
+        let about = "The token. It is not shown again.";
+        properties.insert("token".into(), json!({"type": "string", "description": about}));
+    }
+    let of = Operation::new;
+    let projects = "/api/v1/projects";
+    let agents = "/api/v1/agents";
+    let members = "/api/v1/projects/{project_id}/members";
+    let one_member = "/api/v1/projects/{project_id}/members/{agent_id}";
+    let tokens = "/api/v1/tokens";
+    let operations = [
+        of("get", projects, "list_projects", "List projects").query(&page).gives("200", named.clone()),
+        of("post", projects, "create_project", "Create a project")
+            .takes::<NewNamed>()
+            .gives("201", schema_of::<NewNamed>()),
+        of("get", agents, "list_agents", "List agents").query(&page).gives("200", named.clone()),
+        of("post", agents, "create_agent", "Create an agent")
+            .takes::<NewNamed>()
+            .gives("201", schema_of::<NewNamed>()),
+        of("get", members, "list_members", "List a project's members").query(&page).gives("200", named),
+        of("put", one_member, "add_member", "Make an agent a member").gives("200", member),
+        of("delete", one_member, "remove_member", "End a membership"),
+        of("get", tokens, "list_tokens", "List tokens, without the tokens themselves")
+            .query(&page)
+            .gives("200", list(schema_of::<TokenInfo>())),
+        of("post", tokens, "create_token", "Create a token, which is shown this once")
+            .takes::<NewToken>()
+            .gives("201", with_token),
+        of("delete", "/api/v1/tokens/{token_id}", "revoke_token", "Revoke a token at once"),
+        of("get", "/api/v1/audit", "query_audit", "Find calls in the audit log, newest first")
+            .query(&query_of::<audit::Query>())
+            .query(&page)
+            .gives("200", list(schema_of::<audit::Record>())),
+    ];
+    operations.into_iter().for_each(|operation| operation.add_to(paths));
 }
 
 fn schema_of<T: JsonSchema>() -> Value {
