@@ -1,3 +1,4 @@
 //! Runs of real processes.
 
+mod dead_hub;
 mod engine_run;

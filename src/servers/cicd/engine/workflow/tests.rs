@@ -175,8 +175,19 @@ fn broken_and_hostile_documents_are_refused_with_a_place() {
     let mut bomb = String::from("env: &a0 [x, x, x, x, x, x, x, x, x, x]\n");
     for level in 1..10 {
         let alias = format!("*a{}", level - 1);
-        let row = [alias.as_str(;
-        writeln!(bomb, "k{level}: &a{level} [{row}]").unwrap(); 10].join(", ")
+        let aliases = [alias.as_str(); 10].join(", ");
+        bomb.push_str(
+            &[
+                "k",
+                &level.to_string(),
+                ": &a",
+                &level.to_string(),
+                " [",
+                &aliases,
+                "]
+",
+            ]
+            .concat(),
         );
     }
     assert!(refused(&bomb)[0].contains("too many nodes"));
