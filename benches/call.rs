@@ -1,6 +1,17 @@
 //! What one call costs, with authentication, scope and audit on: typed in-process, JSON in-process, REST, streamable HTTP
 //! without and with a session, HTTP+SSE. Prints the CPU of the whole process (hub and client) beside criterion's wall time.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::print_stdout,
+    clippy::print_stderr,
+    clippy::pedantic,
+    reason = "a test or a bench may fail loudly"
+)]
+
 use std::{sync::Arc, time::Instant};
 
 use criterion::{Criterion, criterion_group, criterion_main};

@@ -15,13 +15,13 @@ use tokio_util::sync::CancellationToken;
 
 use crate::{
     access::{Authority, NewToken, ServerId, key, token::Token},
-    audit::Audit,
+    audit::{self, Audit},
     base::{
         clock::Clock,
         ids::{AgentId, ProjectId},
     },
     config::Settings,
-    db::Db,
+    db::{Db, DbError},
     edge::{self, Endpoints, Hub, Listener},
     observe,
     project::{Projects, Scope, workspace::Workspaces},
@@ -79,6 +79,15 @@ impl Store {
             authority,
             clock,
         })
+    }
+
+    /// The newest entries of the audit log that `query` finds.
+    pub async fn audit(
+        &self,
+        query: &audit::Query,
+        limit: u32,
+    ) -> Result<Vec<audit::Record>, DbError> {
+        audit::find(&self.db, query, None, limit).await
     }
 
     /// A project with an agent, where there is none yet.

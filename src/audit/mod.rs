@@ -10,7 +10,7 @@ use std::sync::Arc;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-pub use store::{Query, Record};
+pub use store::{Query, Record, find};
 pub use writer::Audit;
 
 use crate::{access::Access, base::clock::Millis};

@@ -1,6 +1,7 @@
 //! The command line: one file a command.
 
 mod admin;
+mod audit;
 mod banner;
 mod call;
 mod client_config;
@@ -45,6 +46,8 @@ enum Command {
     /// Make, list and revoke service tokens.
     #[command(subcommand)]
     Token(admin::TokenCommand),
+    /// Find calls in the audit log, newest first.
+    Audit(audit::AuditArgs),
     /// Look at the tools.
     #[command(subcommand)]
     Tools(ToolsCommand),
@@ -111,6 +114,7 @@ async fn run(command: Command, settings: Settings) -> anyhow::Result<()> {
         Command::Project(command) => admin::project(&settings, command).await,
         Command::Agent(command) => admin::agent(&settings, command).await,
         Command::Token(command) => admin::token(&settings, command).await,
+        Command::Audit(args) => audit::run(&settings, args).await,
         Command::Tools(ToolsCommand::List) => tools::list(settings).await,
         Command::Call(args) => call::run(settings, args).await,
         Command::ClientConfig(args) => client_config::run(&settings, &args),

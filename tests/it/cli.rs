@@ -210,6 +210,15 @@ fn call_works_without_a_running_hub() {
         ))
         .contains("hello")
     );
+    let log = stdout(&run(dir.path(), &["audit", "--server", "file_system"]));
+    let write = log
+        .lines()
+        .find(|l| l.contains("file_system.write_file"))
+        .unwrap();
+    assert!(
+        write.contains("embedded") && write.contains("default/default") && write.contains(" ok "),
+        "{log}"
+    );
 }
 
 #[test]

@@ -1,5 +1,16 @@
 //! Everything that needs the whole hub, or a database: one binary, so that it links once.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::print_stdout,
+    clippy::print_stderr,
+    clippy::pedantic,
+    reason = "a test or a bench may fail loudly"
+)]
+
 mod architecture;
 mod cli;
 mod contract;

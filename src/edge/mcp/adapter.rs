@@ -90,9 +90,16 @@ struct Credentials {
 impl Credentials {
     fn of(ctx: &RequestContext<RoleServer>) -> Result<Self, ErrorData> {
         let unauthenticated = || ErrorData::invalid_request("unauthenticated", None);
-        let extensions = &ctx.extensions.get::<Parts>().ok_or_else(unauthenticated)?.extensions;
+        let extensions = &ctx
+            .extensions
+            .get::<Parts>()
+            .ok_or_else(unauthenticated)?
+            .extensions;
         Ok(Self {
-            principal: extensions.get::<Arc<Principal>>().cloned().ok_or_else(unauthenticated)?,
+            principal: extensions
+                .get::<Arc<Principal>>()
+                .cloned()
+                .ok_or_else(unauthenticated)?,
             pin: extensions.get::<Pin>().cloned().unwrap_or_default(),
             request: extensions.get::<RequestId>().map(|id| Arc::clone(&id.0)),
         })
@@ -150,7 +157,11 @@ impl ServerHandler for Adapter {
         request: CallToolRequestParams,
         ctx: RequestContext<RoleServer>,
     ) -> Result<CallToolResponse, ErrorData> {
-        let Credentials { principal, pin, request: carried_by } = Credentials::of(&ctx)?;
+        let Credentials {
+            principal,
+            pin,
+            request: carried_by,
+        } = Credentials::of(&ctx)?;
         let Some(tool) = self.registry.find(self.server, &request.name).cloned() else {
             let name: String = request.name.chars().take(100).collect();
             let message = format!(

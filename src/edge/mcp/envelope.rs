@@ -25,10 +25,16 @@ impl From<Refusal> for Response {
     fn from(refusal: Refusal) -> Self {
         let error = json!({"code": refusal.code, "message": refusal.message});
         let body = json!({"jsonrpc": "2.0", "id": Value::Null, "error": error}).to_string();
-        let mut response =
-            (refusal.status, [(header::CONTENT_TYPE, "application/json")], body).into_response();
+        let mut response = (
+            refusal.status,
+            [(header::CONTENT_TYPE, "application/json")],
+            body,
+        )
+            .into_response();
         if refusal.retry {
-            response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from_static("5"));
+            response
+                .headers_mut()
+                .insert(header::RETRY_AFTER, HeaderValue::from_static("5"));
         }
         response
     }
@@ -36,12 +42,20 @@ impl From<Refusal> for Response {
 
 /// A JSON-RPC error that answers no particular request.
 pub fn refuse(status: StatusCode, code: i32, message: impl Into<String>) -> Refusal {
-    Refusal { status, code, message: message.into(), retry: false }
+    Refusal {
+        status,
+        code,
+        message: message.into(),
+        retry: false,
+    }
 }
 
 /// Too many sessions or too slow a session: come back later.
 pub fn busy(status: StatusCode, message: &str) -> Refusal {
-    Refusal { retry: true, ..refuse(status, -32000, message) }
+    Refusal {
+        retry: true,
+        ..refuse(status, -32000, message)
+    }
 }
 
 /// Reads the body, at most `limit` bytes.

@@ -146,7 +146,12 @@ async fn open(
 }
 
 impl Streams {
-    fn register(&self, id: &str, session: Session, principal: &Principal) -> Result<(), envelope::Refusal> {
+    fn register(
+        &self,
+        id: &str,
+        session: Session,
+        principal: &Principal,
+    ) -> Result<(), envelope::Refusal> {
         let mut open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
         if open.len() >= self.hub.mcp.max_sessions {
             return Err(envelope::busy(
@@ -237,7 +242,8 @@ async fn message(
             StatusCode::NOT_FOUND,
             -32001,
             "session not found: open a new stream with GET /sse",
-        ).into();
+        )
+        .into();
     };
     let (mut parts, body) = request.into_parts();
     let body = match envelope::read(body, streams.hub.http.max_body_bytes).await {

@@ -88,7 +88,8 @@ async fn serve(
             StatusCode::NOT_FOUND,
             -32001,
             "session not found: initialize a new one",
-        ).into();
+        )
+        .into();
     }
     let method = request.method().clone();
     let request = if method == Method::POST {

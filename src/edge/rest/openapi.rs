@@ -194,10 +194,25 @@ struct Operation {
 }
 
 impl Operation {
-    fn new(method: &'static str, path: &'static str, id: &'static str, summary: &'static str) -> Self {
+    fn new(
+        method: &'static str,
+        path: &'static str,
+        id: &'static str,
+        summary: &'static str,
+    ) -> Self {
         let names = path.split(['{', '}']).skip(1).step_by(2);
-        let parameters = names.map(|name| parameter(name, "path", true, None)).collect();
-        Self { path, method, id, summary, parameters, request: None, response: ("204", None) }
+        let parameters = names
+            .map(|name| parameter(name, "path", true, None))
+            .collect();
+        Self {
+            path,
+            method,
+            id,
+            summary,
+            parameters,
+            request: None,
+            response: ("204", None),
+        }
     }
 
     fn query(mut self, parameters: &[Value]) -> Self {
@@ -226,7 +241,10 @@ impl Operation {
         if let Some(Value::Object(schema)) = self.request {
             out.insert("requestBody".into(), body(&schema));
         }
-        out.insert("responses".into(), responses(self.response.0, self.response.1.as_ref()));
+        out.insert(
+            "responses".into(),
+            responses(self.response.0, self.response.1.as_ref()),
+        );
         add(paths, self.path, self.method, out);
     }
 }
@@ -242,9 +260,15 @@ fn administration(paths: &mut Map<String, Value>) {
     let member = json!({"type": "object", "properties": {
         "project_id": {"type": "string"}, "agent_id": {"type": "string"}}});
     let mut with_token = schema_of::<TokenInfo>();
-    if let Some(properties) = with_token.get_mut("properties").and_then(Value::as_object_mut) {
+    if let Some(properties) = with_token
+        .get_mut("properties")
+        .and_then(Value::as_object_mut)
+    {
         let about = "The token. It is not shown again.";
-        properties.insert("token".into(), json!({"type": "string", "description": about}));
+        properties.insert(
+            "token".into(),
+            json!({"type": "string", "description": about}),
+        );
     }
     let of = Operation::new;
     let projects = "/api/v1/projects";
@@ -253,30 +277,58 @@ fn administration(paths: &mut Map<String, Value>) {
     let one_member = "/api/v1/projects/{project_id}/members/{agent_id}";
     let tokens = "/api/v1/tokens";
     let operations = [
-        of("get", projects, "list_projects", "List projects").query(&page).gives("200", named.clone()),
+        of("get", projects, "list_projects", "List projects")
+            .query(&page)
+            .gives("200", named.clone()),
         of("post", projects, "create_project", "Create a project")
             .takes::<NewNamed>()
             .gives("201", schema_of::<NewNamed>()),
-        of("get", agents, "list_agents", "List agents").query(&page).gives("200", named.clone()),
+        of("get", agents, "list_agents", "List agents")
+            .query(&page)
+            .gives("200", named.clone()),
         of("post", agents, "create_agent", "Create an agent")
             .takes::<NewNamed>()
             .gives("201", schema_of::<NewNamed>()),
-        of("get", members, "list_members", "List a project's members").query(&page).gives("200", named),
+        of("get", members, "list_members", "List a project's members")
+            .query(&page)
+            .gives("200", named),
         of("put", one_member, "add_member", "Make an agent a member").gives("200", member),
         of("delete", one_member, "remove_member", "End a membership"),
-        of("get", tokens, "list_tokens", "List tokens, without the tokens themselves")
-            .query(&page)
-            .gives("200", list(schema_of::<TokenInfo>())),
-        of("post", tokens, "create_token", "Create a token, which is shown this once")
-            .takes::<NewToken>()
-            .gives("201", with_token),
-        of("delete", "/api/v1/tokens/{token_id}", "revoke_token", "Revoke a token at once"),
-        of("get", "/api/v1/audit", "query_audit", "Find calls in the audit log, newest first")
-            .query(&query_of::<audit::Query>())
-            .query(&page)
-            .gives("200", list(schema_of::<audit::Record>())),
+        of(
+            "get",
+            tokens,
+            "list_tokens",
+            "List tokens, without the tokens themselves",
+        )
+        .query(&page)
+        .gives("200", list(schema_of::<TokenInfo>())),
+        of(
+            "post",
+            tokens,
+            "create_token",
+            "Create a token, which is shown this once",
+        )
+        .takes::<NewToken>()
+        .gives("201", with_token),
+        of(
+            "delete",
+            "/api/v1/tokens/{token_id}",
+            "revoke_token",
+            "Revoke a token at once",
+        ),
+        of(
+            "get",
+            "/api/v1/audit",
+            "query_audit",
+            "Find calls in the audit log, newest first",
+        )
+        .query(&query_of::<audit::Query>())
+        .query(&page)
+        .gives("200", list(schema_of::<audit::Record>())),
     ];
-    operations.into_iter().for_each(|operation| operation.add_to(paths));
+    for operation in operations {
+        operation.add_to(paths);
+    }
 }
 
 fn schema_of<T: JsonSchema>() -> Value {

@@ -8,8 +8,8 @@ use std::{
 use super::engine::workflow;
 use crate::{
     base::beneath::{Beneath, Error, RelPath},
-    servers::git::tools::git_export_tree::{self, GitExportTree},
-    tool::{Code, Ctx, ToolError},
+    servers::git::tools::git_export_tree::{self, GitExportTree, NO_COMMIT},
+    tool::{Ctx, ToolError},
 };
 
 /// Where workflow files are looked for, in this order.
@@ -25,12 +25,20 @@ pub async fn export(
 ) -> Result<Option<String>, ToolError> {
     match ctx.call::<GitExportTree>(args).await {
         Ok(tree) => Ok(Some(tree.commit)),
-        Err(error) if may_be_empty && matches!(error.code, Code::NotFound | Code::Conflict) => {
+        Err(error) if may_be_empty && is_no_commit(&error) => {
             tokio::fs::create_dir_all(work).await?;
             Ok(None)
         }
         Err(error) => Err(error),
     }
+}
+
+fn is_no_commit(error: &ToolError) -> bool {
+    let reason = error
+        .details
+        .as_ref()
+        .and_then(|details| details.get("reason"));
+    reason.and_then(serde_json::Value::as_str) == Some(NO_COMMIT)
 }
 
 /// Finds the workflow `name` in the tree at `work`: its path and its text. Blocks on the disk.

@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use super::engine::Error;
+use super::{engine::Error, tools::git_export_tree::NO_COMMIT};
 use crate::{
     base::beneath,
     project::workspace,
@@ -32,7 +32,9 @@ pub(super) fn of(error: Error) -> ToolError {
         Error::ForeignBranch(_) => {
             ToolError::forbidden(said).hint("branches under agent/ are for the agent they name: use agent/<you>/… or any other name")
         }
-        Error::Unborn => ToolError::conflict(said).hint("stage files with git_add and make the first commit with git_commit"),
+        Error::Unborn => ToolError::conflict(said)
+            .hint("stage files with git_add and make the first commit with git_commit")
+            .details(json!({ "reason": NO_COMMIT })),
         Error::NothingStaged { unstaged: 0, untracked: 0 } => {
             ToolError::conflict(said).hint("and nothing has changed: write files first, or pass allow_empty: true")
         }
@@ -66,6 +68,7 @@ fn of_workspace(error: workspace::Error) -> ToolError {
         workspace::Error::NoRepository => {
             ToolError::conflict("this project has no such repository yet")
                 .hint("make it with git_init")
+                .details(json!({ "reason": NO_COMMIT }))
         }
         workspace::Error::BadBranch(_) => ToolError::invalid("/default_branch", error.to_string()),
         workspace::Error::BadRun => ToolError::invalid("/run", error.to_string()),

@@ -9,6 +9,9 @@ use crate::{
     tool::prelude::*,
 };
 
+/// `details.reason` of the conflict where there is nothing to export yet: no repository, or no commit in it.
+pub const NO_COMMIT: &str = "no_commit";
+
 /// Marker: mounted in the server's `mod.rs`.
 pub struct GitExportTree;
 
