@@ -1,5 +1,6 @@
 //! What one call costs, with authentication, scope and audit on: typed in-process, JSON in-process, REST, streamable HTTP
-//! without and with a session, HTTP+SSE. Prints the CPU of the whole process (hub and client) beside criterion's wall time.
+//! without and with a session, HTTP+SSE. The HTTP faces are served by a hub in a process of its own, so that its CPU can be
+//! told from the client's. Prints CPU and latency beside criterion's wall time.
 
 #![allow(
     clippy::unwrap_used,
@@ -19,7 +20,7 @@ use futures::StreamExt;
 use serde_json::{Value, json};
 use syndarix::{
     access::Principal,
-    app::{App, Bound},
+    app::App,
     base::ids::{AgentId, ProjectId},
     config::Settings,
     project::Scope,
@@ -31,42 +32,33 @@ use tokio::{
     net::TcpStream,
     runtime::Runtime,
 };
-use tokio_util::sync::CancellationToken;
 
 const TOOL: &str = "list_models";
 
-struct Hub {
+#[path = "../tests/it/support/hub.rs"]
+#[allow(dead_code, reason = "shared with the integration tests")]
+mod hub;
+
+struct Local {
     registry: Arc<Registry>,
     principal: Arc<Principal>,
-    token: String,
-    bound: Bound,
     _dir: tempfile::TempDir,
 }
 
-async fn hub() -> Hub {
+async fn local() -> Local {
     let dir = tempfile::tempdir().unwrap();
-    let mut text = format!(
-        "[http]\nlisten = \"127.0.0.1:0\"\n[storage]\ndata = {:?}\n",
-        dir.path().join("data")
-    );
-    for server in syndarix::access::ServerId::ALL {
-        text.push_str(&format!("[servers.{server}]\nlisten = \"127.0.0.1:0\"\n"));
-    }
+    let text = format!("[storage]\ndata = {:?}\n", dir.path().join("data"));
     let app = App::open(Settings::parse(&text, "bench", false).unwrap())
         .await
         .unwrap();
     let token = app.first_token.as_ref().unwrap().reveal().to_owned();
     let principal = app.authority().authenticate(&token).await.unwrap();
     let registry = Arc::clone(app.registry());
-    let (ready, bound) = tokio::sync::oneshot::channel();
-    tokio::spawn(app.serve(CancellationToken::new(), |_, bound| {
-        drop(ready.send(bound.clone()))
-    }));
-    Hub {
+    // Lives as long as the bench.
+    std::mem::forget(app);
+    Local {
         registry,
         principal,
-        token,
-        bound: bound.await.unwrap(),
         _dir: dir,
     }
 }
@@ -146,9 +138,9 @@ const INITIALIZE: &str = r#"{"jsonrpc":"2.0","id":0,"method":"initialize","param
 const INITIALIZED: &str = r#"{"jsonrpc":"2.0","method":"notifications/initialized"}"#;
 const ACCEPT: &str = "Accept: application/json, text/event-stream\r\n";
 
-/// User and system time of this process, in microseconds.
-fn cpu_us() -> f64 {
-    let stat = std::fs::read_to_string("/proc/self/stat").unwrap();
+/// User and system time of a process, in microseconds.
+fn cpu_us(pid: u32) -> f64 {
+    let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap();
     let fields: Vec<&str> = stat
         .rsplit(')')
         .next()
@@ -172,7 +164,7 @@ fn measure<F: AsyncFnMut()>(
         for _ in 0..200 {
             once().await;
         }
-        let before = cpu_us();
+        let before = cpu_us(pid);
         for _ in 0..times {
             let started = Instant::now();
             once().await;
@@ -182,8 +174,8 @@ fn measure<F: AsyncFnMut()>(
         let at =
             |share: f64| latencies[((f64::from(times) * share) as usize).min(latencies.len() - 1)];
         println!(
-            "{name}: {:.1} us CPU a call (hub and client), p50 {:?}, p99 {:?}",
-            (cpu_us() - before) / f64::from(times),
+            "{name}: {:.1} us CPU a call, p50 {:?}, p99 {:?}",
+            (cpu_us(pid) - before) / f64::from(times),
             at(0.5),
             at(0.99)
         );
@@ -203,49 +195,68 @@ fn measure<F: AsyncFnMut()>(
 
 fn benches(c: &mut Criterion) {
     let runtime = Runtime::new().unwrap();
-    let hub = runtime.block_on(hub());
+    let here = runtime.block_on(local());
+    let hub = runtime.block_on(hub::Hub::start());
+    let (own_pid, hub_pid) = (std::process::id(), hub.pid());
+    let address = |url: &str| {
+        url.trim_start_matches("http://")
+            .parse::<std::net::SocketAddr>()
+            .unwrap()
+    };
     let scope = Scope {
         project: ProjectId::new("default").unwrap(),
         agent: AgentId::new("default").unwrap(),
     };
 
-    measure(c, &runtime, "typed in-process", 20_000, async || {
-        let caller = Caller::embedded(Arc::clone(&hub.principal));
-        hub.registry
-            .call::<ListModels>(
-                caller,
-                &scope,
-                Args {
-                    limit: 50,
-                    cursor: None,
-                },
-            )
-            .await
-            .unwrap();
-    });
+    measure(
+        c,
+        &runtime,
+        "typed in-process",
+        (own_pid, 50_000),
+        async || {
+            let caller = Caller::embedded(Arc::clone(&here.principal));
+            here.registry
+                .call::<ListModels>(
+                    caller,
+                    &scope,
+                    Args {
+                        limit: 50,
+                        cursor: None,
+                    },
+                )
+                .await
+                .unwrap();
+        },
+    );
 
-    let tool = Arc::clone(hub.registry.find_any(TOOL).unwrap());
-    measure(c, &runtime, "JSON in-process", 20_000, async || {
-        let caller = Caller::embedded(Arc::clone(&hub.principal));
-        let args = args().as_object().unwrap().clone();
-        hub.registry
-            .call_json(tool.as_ref(), caller, args)
-            .await
-            .unwrap();
-    });
+    let tool = Arc::clone(here.registry.find_any(TOOL).unwrap());
+    measure(
+        c,
+        &runtime,
+        "JSON in-process",
+        (own_pid, 50_000),
+        async || {
+            let caller = Caller::embedded(Arc::clone(&here.principal));
+            let args = args().as_object().unwrap().clone();
+            here.registry
+                .call_json(tool.as_ref(), caller, args)
+                .await
+                .unwrap();
+        },
+    );
 
     let path = format!("/api/v1/servers/llm_gateway/tools/{TOOL}");
-    let mut rest = runtime.block_on(Wire::connect(hub.bound.main, &path, &hub.token, ""));
-    measure(c, &runtime, "REST", 5_000, async || {
+    let mut rest = runtime.block_on(Wire::connect(address(&hub.main), &path, &hub.admin, ""));
+    measure(c, &runtime, "REST", (hub_pid, 10_000), async || {
         let (head, _) = rest.post(&args().to_string()).await;
         assert!(head.starts_with("HTTP/1.1 200"), "{head}");
     });
 
-    let own = hub.bound.servers[&syndarix::access::ServerId::LlmGateway];
+    let own = address(&hub.own["llm_gateway"]);
     let modern = format!(
         "{ACCEPT}MCP-Protocol-Version: 2026-07-28\r\nMcp-Method: tools/call\r\nMcp-Name: {TOOL}\r\n"
     );
-    let mut stateless = runtime.block_on(Wire::connect(own, "/mcp", &hub.token, &modern));
+    let mut stateless = runtime.block_on(Wire::connect(own, "/mcp", &hub.admin, &modern));
     let meta = json!({"io.modelcontextprotocol/protocolVersion": "2026-07-28",
                       "io.modelcontextprotocol/clientCapabilities": {},
                       "io.modelcontextprotocol/clientInfo": {"name": "bench", "version": "1"}});
@@ -267,7 +278,7 @@ fn benches(c: &mut Criterion) {
     );
 
     let mut session = runtime.block_on(async {
-        let mut wire = Wire::connect(own, "/mcp", &hub.token, ACCEPT).await;
+        let mut wire = Wire::connect(own, "/mcp", &hub.admin, ACCEPT).await;
         let (head, _) = wire.post(INITIALIZE).await;
         let id = head
             .lines()
@@ -279,17 +290,23 @@ fn benches(c: &mut Criterion) {
         wire
     });
     let mut id = 0;
-    measure(c, &runtime, "streamable HTTP, session", 5_000, async || {
-        id += 1;
-        let (_, body) = session.post(&call(id)).await;
-        assert!(body.contains("structuredContent"), "{body}");
-    });
+    measure(
+        c,
+        &runtime,
+        "streamable HTTP, session",
+        (hub_pid, 10_000),
+        async || {
+            id += 1;
+            let (_, body) = session.post(&call(id)).await;
+            assert!(body.contains("structuredContent"), "{body}");
+        },
+    );
 
     let (mut post, mut events) = runtime.block_on(async {
         let http = reqwest_client();
         let stream = http
             .get(format!("http://{own}/sse"))
-            .bearer_auth(&hub.token)
+            .bearer_auth(&hub.admin)
             .send()
             .await
             .unwrap();
@@ -300,14 +317,14 @@ fn benches(c: &mut Criterion) {
             .find_map(|l| l.strip_prefix("data: "))
             .unwrap()
             .to_owned();
-        let mut post = Wire::connect(own, &path, &hub.token, "").await;
+        let mut post = Wire::connect(own, &path, &hub.admin, "").await;
         post.post(INITIALIZE).await;
         events.next().await.unwrap().unwrap();
         post.post(INITIALIZED).await;
         (post, events)
     });
     let mut id = 0;
-    measure(c, &runtime, "HTTP+SSE", 5_000, async || {
+    measure(c, &runtime, "HTTP+SSE", (hub_pid, 10_000), async || {
         id += 1;
         post.post(&call(id)).await;
         let event = events.next().await.unwrap().unwrap();

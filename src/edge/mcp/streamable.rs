@@ -7,7 +7,7 @@ use axum::{
     Extension, Router,
     body::Body,
     extract::{Request, State},
-    response::Response,
+    response::{IntoResponse, Response},
     routing::any,
 };
 use http::{HeaderMap, Method, StatusCode, header};
