@@ -151,12 +151,12 @@ fn cpu_us(pid: u32) -> f64 {
     ticks * 10_000.0
 }
 
-/// Runs `once` many times for the CPU figure and the percentiles, then under criterion.
+/// Runs `once` many times for the percentiles and the CPU of the process that serves it, then under criterion.
 fn measure<F: AsyncFnMut()>(
     c: &mut Criterion,
     runtime: &Runtime,
     name: &str,
-    times: u32,
+    (pid, times): (u32, u32),
     mut once: F,
 ) {
     let mut latencies = Vec::with_capacity(times as usize);
@@ -267,7 +267,7 @@ fn benches(c: &mut Criterion) {
         c,
         &runtime,
         "streamable HTTP, stateless",
-        5_000,
+        (hub_pid, 10_000),
         async || {
             let (head, body) = stateless.post(&message).await;
             assert!(

@@ -108,6 +108,8 @@ async fn serve(
         session.filter(|_| method == Method::DELETE && response.status().is_success())
     {
         endpoint.owners.remove(&session);
+        // rmcp answers 202; some SDKs take anything but 200 and 204 for a failure.
+        return StatusCode::NO_CONTENT.into_response();
     }
     as_json_rpc(response)
 }
