@@ -75,56 +75,81 @@ fn body(text: &str) -> String {
         .join("\n")
 }
 
-/// The top-level modules that `use crate::…` and `crate::…` paths name.
-fn imports(text: &str) -> BTreeSet<String> {
-    let mut out = BTreeSet::new();
-    for (_, rest) in text
-        .match_indices("crate::")
-        .map(|(at, _)| text.split_at(at + "crate::".len()))
-    {
-        match rest.strip_prefix('{') {
-            None => {
-                out.insert(
-                    rest.chars()
-                        .take_while(|c| c.is_alphanumeric() || *c == '_')
-                        .collect(),
-                );
-            }
-            Some(group) => {
-                // The first name of each item at the group's own depth.
-                let (mut depth, mut name, mut at_start) = (0, String::new(), true);
-                for c in group.chars() {
-                    match c {
-                        '{' => depth += 1,
-                        '}' if depth == 0 => break,
-                        '}' => depth -= 1,
-                        ',' if depth == 0 => {
-                            out.insert(std::mem::take(&mut name));
-                            at_start = true;
+/// Every path after `crate::` that `text` names, with groups written out: `crate::{a::b, c::{d, e}}` names `a::b`, `c::d`, `c::e`.
+fn paths(text: &str) -> BTreeSet<String> {
+    fn tree(
+        prefix: &str,
+        rest: &mut std::iter::Peekable<std::str::Chars>,
+        out: &mut BTreeSet<String>,
+    ) {
+        let mut path = prefix.to_owned();
+        loop {
+            match rest.peek() {
+                Some('{') => {
+                    rest.next();
+                    while rest.peek().is_some_and(|c| *c != '}') {
+                        tree(&path, rest, out);
+                        while rest.peek().is_some_and(|c| *c == ',' || c.is_whitespace()) {
+                            rest.next();
                         }
-                        c if depth == 0 && at_start && (c.is_alphanumeric() || c == '_') => {
-                            name.push(c)
-                        }
-                        c if depth == 0 && !c.is_whitespace() => at_start = false,
-                        _ => {}
                     }
+                    rest.next();
+                    return;
                 }
-                out.insert(name);
+                Some(c) if c.is_alphanumeric() || matches!(c, '_' | ':' | '*') => path.push(*c),
+                _ => break,
             }
+            rest.next();
         }
+        // `as name`, or whatever else stands before the next item of the group.
+        while rest
+            .peek()
+            .is_some_and(|c| !matches!(c, ',' | '}' | ';' | '\n'))
+        {
+            rest.next();
+        }
+        if !path.is_empty() {
+            out.insert(path);
+        }
+    }
+    let mut out = BTreeSet::new();
+    for (at, found) in text.match_indices("crate::") {
+        tree(
+            "",
+            &mut text[at + found.len()..].chars().peekable(),
+            &mut out,
+        );
     }
     out
 }
 
+/// The top-level modules among them.
+fn imports(text: &str) -> BTreeSet<String> {
+    let first = |path: &String| path.split("::").next().unwrap_or_default().to_owned();
+    paths(text).iter().map(first).collect()
+}
+
 #[test]
 fn imports_are_read_as_they_are_written() {
-    let text = "use crate::{\n    base::{ids::A, clock},\n    db::Db,\n};\nuse crate::tool::X;\nlet x = crate::on_tx!(a);";
+    let text = "use crate::{\n    base::{ids::A, clock as c},\n    db::Db,\n    servers::{a, git::tools::x::{self, Y}},\n};\n\
+                use crate::tool::X;\nlet x = crate::on_tx!(a);";
+    let expected = [
+        "base::clock",
+        "base::ids::A",
+        "db::Db",
+        "on_tx",
+        "servers::a",
+        "servers::git::tools::x::Y",
+        "servers::git::tools::x::self",
+        "tool::X",
+    ];
     assert_eq!(
-        imports(text)
-            .into_iter()
-            .filter(|i| !i.is_empty())
-            .collect::<Vec<_>>(),
-        ["base", "db", "on_tx", "tool"]
+        paths(text).iter().map(String::as_str).collect::<Vec<_>>(),
+        expected
+    );
+    assert_eq!(
+        imports(text).iter().map(String::as_str).collect::<Vec<_>>(),
+        ["base", "db", "on_tx", "servers", "tool"]
     );
 }
 
@@ -190,14 +215,16 @@ fn a_server_names_of_another_only_tools_that_it_lists() {
         else {
             continue;
         };
-        for other in servers.iter().filter(|s| *s != own) {
-            for (at, _) in body(&text).match_indices(&format!("servers::{other}::")) {
-                let path: String = body(&text)[at..].chars().take(60).collect();
-                assert!(
-                    path.starts_with(&format!("servers::{other}::tools::")),
-                    "{name}: {path}"
-                );
-            }
+        for path in paths(&body(&text)) {
+            let Some(inner) = path.strip_prefix("servers::") else {
+                continue;
+            };
+            let other = inner.split("::").next().unwrap_or_default();
+            let foreign = other != own && servers.contains(other);
+            assert!(
+                !foreign || inner.starts_with(&format!("{other}::tools::")),
+                "{name} reaches into {path}"
+            );
         }
     }
 }
