@@ -11,6 +11,7 @@
 //! whatever writes there, and a planted `.git` is never consulted, because repositories are opened by this layout alone.
 
 mod layout;
+mod leftovers;
 mod locks;
 mod repository;
 mod walk;
@@ -24,6 +25,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use crate::base::beneath::{self, Beneath};
+use crate::base::clock::Millis;
 use crate::base::ids::{AgentId, BadName, ProjectId, RepoName};
 use crate::project::Scope;
 
@@ -91,6 +93,11 @@ impl Workspaces {
             data: data.into(),
             locks: locks::Locks::default(),
         }))
+    }
+
+    /// Removes what writes of a dead hub left behind, if it was last changed before `before`. Walks all workspaces: blocks.
+    pub fn sweep(&self, before: Millis) -> usize {
+        leftovers::sweep(&self.0.data, before)
     }
 
     /// The agent's files, made on first use: checked out from the default branch when the repository exists, an empty

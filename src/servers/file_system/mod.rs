@@ -24,12 +24,20 @@ pub struct FileSystem {
 }
 
 impl FileSystem {
-    /// Opens the server on the hub's workspaces.
+    /// Opens the server on the hub's workspaces, and clears away what a dead hub left half-written in them.
     ///
     /// # Errors
     /// None today; every server opens this way.
     #[allow(clippy::unused_async, reason = "every server opens the same way")]
     pub async fn open(config: Config, host: &Host) -> Result<Self, ToolError> {
+        let (workspaces, now) = (host.workspaces.clone(), host.clock.now());
+        host.tasks.spawn("half-written files", |_stop| async move {
+            match tokio::task::spawn_blocking(move || workspaces.sweep(now)).await {
+                Ok(0) => {}
+                Ok(removed) => tracing::info!(removed, "removed half-written files of a dead hub"),
+                Err(error) => tracing::warn!(%error, "could not look for half-written files"),
+            }
+        });
         Ok(Self {
             config,
             workspaces: host.workspaces.clone(),
