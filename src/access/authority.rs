@@ -39,6 +39,9 @@ pub enum Denied {
         "the bearer token is missing, unknown, revoked or expired: ask an administrator for a new one"
     )]
     Token,
+    /// The token with this id was good once, and is revoked or expired: said in the audit log only.
+    #[error("{}", Denied::Token)]
+    Ended(Arc<str>),
     /// The database did not answer.
     #[error(transparent)]
     Db(#[from] DbError),
@@ -136,7 +139,7 @@ impl Authority {
         let now = self.clock.now();
         if let Some(known) = self.known.get(hash.as_str()) {
             return if expired(known.expires_ms, now) {
-                Err(Denied::Token)
+                Err(Denied::Ended(Arc::clone(&known.id)))
             } else {
                 Ok(known)
             };
@@ -145,7 +148,7 @@ impl Authority {
             .await?
             .ok_or(Denied::Token)?;
         if row.revoked_ms.is_some() || expired(row.expires_ms, now) {
-            return Err(Denied::Token);
+            return Err(Denied::Ended(row.id.into()));
         }
         if row.last_used_ms.is_none_or(|at| now - at >= TOUCH_EVERY) {
             let (db, id) = (self.db.clone(), row.id.clone());

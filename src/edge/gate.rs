@@ -11,7 +11,8 @@ use http::{HeaderMap, HeaderValue, StatusCode, header};
 
 use super::{Hub, hosts, rest::Problem};
 use crate::{
-    access::{Denied, Principal},
+    access::{Access, Denied, Principal},
+    audit::{Entry, Origin, Outcome},
     base::ids::new_id,
     tool::{Code, Pin, ToolError},
 };
@@ -76,8 +77,44 @@ pub async fn authenticate(State(hub): State<Hub>, mut request: Request, next: Ne
             next.run(request).await
         }
         Err(Denied::Token) => unauthenticated(bearer.is_some(), request_id(&request)),
+        Err(Denied::Ended(token)) => {
+            hub.audit.write(refused_token(&hub, token, &request)).await;
+            unauthenticated(true, request_id(&request))
+        }
         Err(Denied::Db(error)) => Problem::new(error.into(), request_id(&request)).into(),
     }
+}
+
+/// A token that was good once is a lead: its use is on the record, though the call it carried was not read.
+fn refused_token(hub: &Hub, token: Arc<str>, request: &Request) -> Entry {
+    let origin = if is_rest(request) {
+        Origin::Rest
+    } else {
+        Origin::Mcp
+    };
+    Entry {
+        id: new_id("call").into(),
+        started_ms: hub.registry.now(),
+        duration_us: Some(0),
+        principal: token,
+        project: "".into(),
+        agent: "".into(),
+        server: "hub",
+        tool: "authenticate",
+        access: Access::Read,
+        origin,
+        parent: None,
+        request: request_id(request).cloned(),
+        outcome: Outcome::Refused,
+        code: Some(Code::Unauthenticated.as_str()),
+        arguments: None,
+    }
+}
+
+fn is_rest(request: &Request) -> bool {
+    let original = request.extensions().get::<axum::extract::OriginalUri>();
+    let path = original.map_or_else(|| request.uri().path(), |uri| uri.path());
+    path.starts_with("/api/")
 }
 
 fn request_id(request: &Request) -> Option<&Arc<str>> {
@@ -119,11 +156,7 @@ fn pin(request: &Request) -> Pin {
             .and_then(|v| v.to_str().ok())
             .map(Arc::<str>::from)
     };
-    let is_rest = request.uri().path().starts_with("/api/")
-        || request
-            .extensions()
-            .get::<axum::extract::OriginalUri>()
-            .is_some_and(|uri| uri.path().starts_with("/api/"));
+    let is_rest = is_rest(request);
     // In REST the query holds arguments, which the binding reads.
     let query = |name: &str| {
         if is_rest {

@@ -101,6 +101,7 @@ async fn revoked_and_expired_tokens() {
     let (revoked, id) = hub.token(&["demo"], &["ann"], &["mcp:admin"]).await;
     let wanted = json!({"name": "brief", "projects": ["demo"], "agents": ["ann"], "scopes": ["mcp:admin"], "expires_in_s": 1});
     let (_, expired) = hub.admin("POST", "/api/v1/tokens", wanted).await;
+    let expired_id = expired["id"].as_str().unwrap().to_owned();
     let expired = expired["token"].as_str().unwrap().to_owned();
     // A session that was opened while the token was good dies with it.
     let session = Session::open(&hub.http, &hub.own["issues"], &revoked).await;
@@ -152,6 +153,17 @@ async fn revoked_and_expired_tokens() {
                 assert_eq!(get.status(), 401);
             }
         }
+    }
+    for token in [id, expired_id] {
+        let seen = hub
+            .audit(&format!("principal_id={token}&outcome=refused"))
+            .await;
+        let faces: std::collections::BTreeSet<&str> =
+            seen.iter().filter_map(|e| e["origin"].as_str()).collect();
+        assert!(
+            faces.into_iter().eq(["mcp", "rest"]),
+            "each refusal is on the record: {seen:?}"
+        );
     }
 }
 

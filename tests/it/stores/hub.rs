@@ -99,7 +99,7 @@ async fn tokens(db: &Db) {
     clock.advance(60_000);
     assert!(matches!(
         authority.authenticate(token.reveal()).await,
-        Err(Denied::Token)
+        Err(Denied::Ended(id)) if *id == info.id
     ));
     assert!(!authority.is_live(&principal).await.unwrap());
 
