@@ -37,6 +37,9 @@ pub const ADMIN_TOKEN: &str = "admin.token";
 /// The project and agent that a new hub starts with.
 pub const DEFAULT_NAME: &str = "default";
 
+/// How long the answers of the last calls get to reach their clients before streams are closed.
+const FLUSH: Duration = Duration::from_millis(300);
+
 /// What a hub keeps, open, without its servers: enough to administer it.
 pub struct Store {
     /// The data directory.
@@ -335,6 +338,8 @@ impl App {
                 "calls were cut off at the end of the drain time"
             );
         }
+        // A call has ended before its answer is on the wire.
+        tokio::time::sleep(FLUSH).await;
         streams.cancel();
         for listener in serving {
             if let Err(error) = listener.await {

@@ -93,7 +93,10 @@ async fn sigterm_lets_a_running_call_end_and_closes_streams() {
         )
         .await
     });
-    tokio::time::sleep(Duration::from_millis(300)).await;
+    eventually("the call to run", || async {
+        hub.audit("tool=chat&outcome=started").await.len() == 1
+    })
+    .await;
     let (took, well) = hub.terminate().await;
     assert!(well && took < Duration::from_secs(5), "{took:?}");
     assert!(
