@@ -1,6 +1,6 @@
 //! One server of the registry, as rmcp wants it: the only code that knows both.
 
-use std::{collections::HashMap, fmt, sync::Arc};
+use std::{fmt, sync::Arc};
 
 use http::request::Parts;
 use rmcp::{
@@ -8,32 +8,26 @@ use rmcp::{
     model::{
         CallToolRequestParams, CallToolResponse, CallToolResult, ContentBlock, Implementation,
         ListToolsResult, MetaObject, PaginatedRequestParams, ProgressNotificationParam,
-        ProgressToken, ServerCapabilities, ServerConfig, Tool, ToolAnnotations,
+        ProgressToken, ServerCapabilities, ServerConfig, Tool,
     },
     service::{Peer, RequestContext},
 };
 use serde_json::Value;
 use tokio::task::JoinHandle;
 
+use super::surface::Surface;
 use crate::{
     access::{Principal, ServerId},
     audit::Origin,
     edge::gate::RequestId,
-    tool::{Caller, Event, Events, Pin, Registry, Spec, ToolError},
+    tool::{Caller, Event, Events, Pin, ToolError},
 };
-
-/// A tool as clients see it: with the scope arguments, and without them for callers that need not name any.
-struct Listed {
-    full: Tool,
-    pinned: Tool,
-}
 
 /// An MCP server over one server of the registry. Cheap to clone.
 #[derive(Clone)]
 pub struct Adapter {
-    registry: Arc<Registry>,
+    surface: Arc<Surface>,
     server: ServerId,
-    listed: Arc<HashMap<&'static str, Listed>>,
 }
 
 impl fmt::Debug for Adapter {
@@ -43,41 +37,9 @@ impl fmt::Debug for Adapter {
 }
 
 impl Adapter {
-    pub fn new(registry: Arc<Registry>, server: ServerId) -> Self {
-        let listed = registry
-            .tools(server)
-            .map(|tool| {
-                let spec = tool.spec();
-                let full = listing(spec);
-                let mut pinned = full.clone();
-                pinned.input_schema = Arc::clone(&spec.input_pinned);
-                (spec.name, Listed { full, pinned })
-            })
-            .collect();
-        Self {
-            registry,
-            server,
-            listed: Arc::new(listed),
-        }
+    pub fn new(surface: Arc<Surface>, server: ServerId) -> Self {
+        Self { surface, server }
     }
-
-    pub fn server(&self) -> ServerId {
-        self.server
-    }
-}
-
-fn listing(spec: &Spec) -> Tool {
-    let mut tool = Tool::new(spec.name, spec.about, Arc::clone(&spec.input));
-    tool.title = Some(spec.title.clone());
-    tool.output_schema = Some(Arc::clone(&spec.output));
-    tool.annotations = Some(
-        ToolAnnotations::with_title(spec.title.clone())
-            .read_only(spec.access == crate::access::Access::Read)
-            .destructive(spec.hints.destructive)
-            .idempotent(spec.hints.idempotent)
-            .open_world(spec.hints.open_world),
-    );
-    tool
 }
 
 /// What the gate put into the request that carried a message.
@@ -121,7 +83,7 @@ impl ServerHandler for Adapter {
     }
 
     fn get_tool(&self, name: &str) -> Option<Tool> {
-        self.listed.get(name).map(|l| l.full.clone())
+        self.surface.view().listed(name).map(|l| l.full.clone())
     }
 
     async fn list_tools(
@@ -137,10 +99,11 @@ impl ServerHandler for Adapter {
             ));
         }
         let pinned = pin.or_bound(&principal).is_complete();
-        let tools = self
+        let view = self.surface.view();
+        let tools = view
             .registry
             .visible(self.server, &principal)
-            .filter_map(|tool| self.listed.get(tool.spec().name))
+            .filter_map(|tool| view.listed(tool.spec().name))
             .map(|listed| {
                 if pinned {
                     listed.pinned.clone()
@@ -162,7 +125,8 @@ impl ServerHandler for Adapter {
             pin,
             request: carried_by,
         } = Credentials::of(&ctx)?;
-        let Some(tool) = self.registry.find(self.server, &request.name).cloned() else {
+        let registry = Arc::clone(&self.surface.view().registry);
+        let Some(tool) = registry.find(self.server, &request.name).cloned() else {
             let name: String = request.name.chars().take(100).collect();
             let message = format!(
                 "unknown tool {name:?}: tools/list shows what {} offers",
@@ -182,8 +146,7 @@ impl ServerHandler for Adapter {
             cancel: ctx.ct.clone(),
             events: forward.as_ref().map(|f| Arc::clone(&f.events)),
         };
-        let done = self
-            .registry
+        let done = registry
             .call_json(tool.as_ref(), caller, request.arguments.unwrap_or_default())
             .await;
         if let Some(forward) = forward {

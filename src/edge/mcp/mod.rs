@@ -5,14 +5,39 @@ mod envelope;
 mod sessions;
 mod sse;
 mod streamable;
+mod surface;
 
 use std::{collections::BTreeMap, sync::Arc};
 
 use axum::Router;
+use rmcp::ServerHandler;
 use tokio_util::sync::CancellationToken;
 
-use super::Hub;
+use super::{HttpConfig, Hub, McpConfig};
 use crate::access::ServerId;
+
+/// What the transports need, whatever they serve.
+#[derive(Clone, Debug)]
+pub struct Transport {
+    /// `[http]`.
+    pub http: Arc<HttpConfig>,
+    /// `[mcp]`.
+    pub mcp: Arc<McpConfig>,
+    /// Ends all sessions and streams.
+    pub stop: CancellationToken,
+}
+
+impl Transport {
+    /// `/mcp`, `/sse` and `/messages` of one endpoint. `make` makes the handler of each session. Requests must carry
+    /// their `Arc<Principal>` and [`crate::tool::Pin`] as extensions, as the gate leaves them.
+    pub fn router<H, M>(&self, make: M) -> Router
+    where
+        H: ServerHandler,
+        M: Fn() -> H + Clone + Send + Sync + 'static,
+    {
+        streamable::router(self, make.clone()).merge(sse::router(self, make))
+    }
+}
 
 /// The MCP endpoints of every enabled server. One server's sessions are the same on its port and under its prefix.
 #[derive(Debug)]
@@ -21,9 +46,15 @@ pub struct Endpoints(BTreeMap<ServerId, Router>);
 impl Endpoints {
     /// Endpoints for all servers of `hub`. Their sessions and streams end when `stop` is cancelled.
     pub fn new(hub: &Hub, stop: &CancellationToken) -> Self {
+        let transport = Transport {
+            http: Arc::clone(&hub.http),
+            mcp: Arc::clone(&hub.mcp),
+            stop: stop.clone(),
+        };
+        let surface = Arc::new(surface::Surface::new(Arc::clone(&hub.registry)));
         let router = |server| {
-            let adapter = adapter::Adapter::new(Arc::clone(&hub.registry), server);
-            streamable::router(hub, adapter.clone(), stop).merge(sse::router(hub, adapter, stop))
+            let adapter = adapter::Adapter::new(Arc::clone(&surface), server);
+            transport.router(move || adapter.clone())
         };
         Self(
             hub.registry

@@ -22,12 +22,10 @@ use http::{HeaderValue, StatusCode, Uri};
 use rmcp::model::{ClientJsonRpcMessage, GetExtensions, ServerJsonRpcMessage};
 use tokio_util::sync::CancellationToken;
 
-use super::{adapter::Adapter, envelope};
-use crate::{
-    access::Principal,
-    edge::{Hub, rest::query_pairs},
-    tool::Pin,
-};
+use rmcp::ServerHandler;
+
+use super::{Transport, envelope};
+use crate::{access::Principal, edge::rest::query_pairs, tool::Pin};
 
 /// Messages waiting in either direction.
 const QUEUE: usize = 32;
@@ -40,54 +38,70 @@ struct Session {
     inbox: mpsc::Sender<ClientJsonRpcMessage>,
 }
 
-/// The open streams of one server.
-#[derive(Clone)]
-struct Streams {
-    hub: Hub,
-    adapter: Adapter,
-    stop: CancellationToken,
-    open: Arc<Mutex<HashMap<String, Session>>>,
+/// The open streams of one endpoint.
+type Open = Arc<Mutex<HashMap<String, Session>>>;
+
+struct Streams<M> {
+    transport: Transport,
+    make: M,
+    open: Open,
+}
+
+impl<M: Clone> Clone for Streams<M> {
+    fn clone(&self) -> Self {
+        Self {
+            transport: self.transport.clone(),
+            make: self.make.clone(),
+            open: Arc::clone(&self.open),
+        }
+    }
 }
 
 /// Closes a session when its stream is dropped: the client has gone, or was cut off.
 struct Closing {
-    streams: Streams,
+    open: Open,
     id: String,
     stop: CancellationToken,
 }
 
 impl Drop for Closing {
     fn drop(&mut self) {
-        self.streams
-            .open
+        self.open
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
             .remove(&self.id);
         self.stop.cancel();
-        tracing::debug!(server = %self.streams.adapter.server(), "SSE stream closed");
+        tracing::debug!("SSE stream closed");
     }
 }
 
-/// `/sse` and `/messages` of one server.
-pub fn router(hub: &Hub, adapter: Adapter, stop: &CancellationToken) -> Router {
+/// `/sse` and `/messages` of one endpoint. `make` makes the handler of each session.
+pub fn router<H, M>(transport: &Transport, make: M) -> Router
+where
+    H: ServerHandler,
+    M: Fn() -> H + Clone + Send + Sync + 'static,
+{
     let streams = Streams {
-        hub: hub.clone(),
-        adapter,
-        stop: stop.clone(),
+        transport: transport.clone(),
+        make,
         open: Arc::default(),
     };
     Router::new()
-        .route("/sse", get(open))
-        .route("/messages", post(message))
+        .route("/sse", get(open::<H, M>))
+        .route("/messages", post(message::<M>))
         .with_state(streams)
 }
 
-async fn open(
-    State(streams): State<Streams>,
+async fn open<H, M>(
+    State(streams): State<Streams<M>>,
     Extension(principal): Extension<Arc<Principal>>,
     Extension(pin): Extension<Pin>,
     OriginalUri(uri): OriginalUri,
-) -> Response {
+) -> Response
+where
+    H: ServerHandler,
+    M: Fn() -> H + Clone + Send + Sync + 'static,
+{
     // 122 random bits, and the same token must come with every message.
     let id = uuid::Uuid::new_v4().simple().to_string();
     let (to_server, from_client) = mpsc::channel::<ClientJsonRpcMessage>(QUEUE);
@@ -100,16 +114,16 @@ async fn open(
     if let Err(refusal) = streams.register(&id, session, &principal) {
         return refusal.into();
     }
-    let stop = streams.stop.child_token();
+    let stop = streams.transport.stop.child_token();
     let closing = Closing {
-        streams: streams.clone(),
+        open: Arc::clone(&streams.open),
         id: id.clone(),
         stop: stop.clone(),
     };
-    let (adapter, serving) = (streams.adapter.clone(), stop.clone());
+    let (handler, serving) = ((streams.make)(), stop.clone());
     tokio::spawn(async move {
         match rmcp::service::serve_server_with_ct(
-            adapter,
+            handler,
             (to_client, from_client),
             serving.clone(),
         )
@@ -122,7 +136,7 @@ async fn open(
         }
         serving.cancel();
     });
-    let stall = Duration::from_secs(streams.hub.mcp.stall_timeout_s);
+    let stall = Duration::from_secs(streams.transport.mcp.stall_timeout_s);
     let (to_body, body) = mpsc::channel::<Event>(QUEUE);
     tokio::spawn(relay(from_server, to_body, stall, stop.clone()));
 
@@ -136,7 +150,8 @@ async fn open(
             Ok::<_, Infallible>(event)
         })
         .take_until(stop.cancelled_owned());
-    let keep_alive = KeepAlive::new().interval(Duration::from_secs(streams.hub.mcp.keep_alive_s));
+    let keep_alive =
+        KeepAlive::new().interval(Duration::from_secs(streams.transport.mcp.keep_alive_s));
     let mut response = Sse::new(events).keep_alive(keep_alive).into_response();
     // Proxies that gather output would hold events back.
     response
@@ -145,7 +160,7 @@ async fn open(
     response
 }
 
-impl Streams {
+impl<M> Streams<M> {
     fn register(
         &self,
         id: &str,
@@ -153,14 +168,14 @@ impl Streams {
         principal: &Principal,
     ) -> Result<(), envelope::Refusal> {
         let mut open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
-        if open.len() >= self.hub.mcp.max_sessions {
+        if open.len() >= self.transport.mcp.max_sessions {
             return Err(envelope::busy(
                 StatusCode::SERVICE_UNAVAILABLE,
                 "too many open streams: try again later",
             ));
         }
         let own = open.values().filter(|s| s.owner == principal.id).count();
-        if own >= self.hub.mcp.max_sessions_per_token {
+        if own >= self.transport.mcp.max_sessions_per_token {
             return Err(envelope::busy(
                 StatusCode::TOO_MANY_REQUESTS,
                 "this token has too many open streams: close some, or try again later",
@@ -226,8 +241,8 @@ async fn relay(
     stop.cancel();
 }
 
-async fn message(
-    State(streams): State<Streams>,
+async fn message<M: Send + Sync>(
+    State(streams): State<Streams<M>>,
     Extension(principal): Extension<Arc<Principal>>,
     request: Request,
 ) -> Response {
@@ -246,7 +261,7 @@ async fn message(
         .into();
     };
     let (mut parts, body) = request.into_parts();
-    let body = match envelope::read(body, streams.hub.http.max_body_bytes).await {
+    let body = match envelope::read(body, streams.transport.http.max_body_bytes).await {
         Ok(body) => body,
         Err(refusal) => return refusal.into(),
     };

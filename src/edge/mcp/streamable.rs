@@ -11,53 +11,73 @@ use axum::{
     routing::any,
 };
 use http::{HeaderMap, Method, StatusCode, header};
-use rmcp::transport::streamable_http_server::{
-    StreamableHttpServerConfig, StreamableHttpService,
-    session::{SessionManager, local::LocalSessionManager},
+use rmcp::{
+    ServerHandler,
+    transport::streamable_http_server::{
+        StreamableHttpServerConfig, StreamableHttpService,
+        session::{SessionManager, local::LocalSessionManager},
+    },
 };
 use tokio_util::sync::CancellationToken;
 
 use super::{
-    adapter::Adapter,
-    envelope,
+    Transport, envelope,
     sessions::{Full, Owners},
 };
-use crate::{access::Principal, edge::Hub};
+use crate::access::Principal;
 
 const SESSION_ID: &str = "mcp-session-id";
 /// How often the owners of sessions that have ended are forgotten.
 const SWEEP: Duration = Duration::from_secs(30);
 
-#[derive(Clone)]
-struct Endpoint {
-    service: StreamableHttpService<Adapter, LocalSessionManager>,
+struct Endpoint<H> {
+    service: StreamableHttpService<H, LocalSessionManager>,
     owners: Arc<Owners>,
     max_body: usize,
 }
 
-/// `/mcp` of one server.
-pub fn router(hub: &Hub, adapter: Adapter, stop: &CancellationToken) -> Router {
+impl<H> Clone for Endpoint<H> {
+    fn clone(&self) -> Self {
+        Self {
+            service: self.service.clone(),
+            owners: Arc::clone(&self.owners),
+            max_body: self.max_body,
+        }
+    }
+}
+
+/// `/mcp` of one endpoint. `make` makes the handler of each session, and of each request outside sessions.
+pub fn router<H, M>(transport: &Transport, make: M) -> Router
+where
+    H: ServerHandler,
+    M: Fn() -> H + Send + Sync + 'static,
+{
     let mut manager = LocalSessionManager::default();
-    manager.session_config.keep_alive = Some(Duration::from_secs(hub.mcp.session_idle_s));
+    manager.session_config.keep_alive = Some(Duration::from_secs(transport.mcp.session_idle_s));
     let manager = Arc::new(manager);
     // Host and origin are checked for all faces at the gate.
     let config = StreamableHttpServerConfig::default()
         .disable_allowed_hosts()
         .disable_allowed_origins()
         .with_json_response(true)
-        .with_sse_keep_alive(Some(Duration::from_secs(hub.mcp.keep_alive_s)))
-        .with_max_request_body_bytes(hub.http.max_body_bytes)
-        .with_cancellation_token(stop.child_token());
-    let service =
-        StreamableHttpService::new(move || Ok(adapter.clone()), Arc::clone(&manager), config);
-    let owners = Arc::new(Owners::new(&hub.mcp));
-    tokio::spawn(sweep(Arc::clone(&owners), manager, stop.child_token()));
+        .with_sse_keep_alive(Some(Duration::from_secs(transport.mcp.keep_alive_s)))
+        .with_max_request_body_bytes(transport.http.max_body_bytes)
+        .with_cancellation_token(transport.stop.child_token());
+    let service = StreamableHttpService::new(move || Ok(make()), Arc::clone(&manager), config);
+    let owners = Arc::new(Owners::new(&transport.mcp));
+    tokio::spawn(sweep(
+        Arc::clone(&owners),
+        manager,
+        transport.stop.child_token(),
+    ));
     let endpoint = Endpoint {
         service,
         owners,
-        max_body: hub.http.max_body_bytes,
+        max_body: transport.http.max_body_bytes,
     };
-    Router::new().route("/mcp", any(serve)).with_state(endpoint)
+    Router::new()
+        .route("/mcp", any(serve::<H>))
+        .with_state(endpoint)
 }
 
 async fn sweep(owners: Arc<Owners>, manager: Arc<LocalSessionManager>, stop: CancellationToken) {
@@ -74,8 +94,8 @@ async fn sweep(owners: Arc<Owners>, manager: Arc<LocalSessionManager>, stop: Can
     }
 }
 
-async fn serve(
-    State(endpoint): State<Endpoint>,
+async fn serve<H: ServerHandler>(
+    State(endpoint): State<Endpoint<H>>,
     Extension(principal): Extension<Arc<Principal>>,
     request: Request,
 ) -> Response {
@@ -119,8 +139,8 @@ fn session_id(headers: &HeaderMap) -> Option<Arc<str>> {
 }
 
 /// Reads and checks a POST's body, and whether there is room for the session it would open.
-async fn checked(
-    endpoint: &Endpoint,
+async fn checked<H>(
+    endpoint: &Endpoint<H>,
     principal: &Principal,
     in_session: bool,
     request: Request,
