@@ -29,7 +29,7 @@ use crate::{
         cicd::Cicd, code_analysis::CodeAnalysis, file_system::FileSystem, git::Git, issues::Issues,
         knowledge_base::KnowledgeBase, llm_gateway::LlmGateway,
     },
-    tool::{Builder, Host, Parts, Pool, Registry, Tasks},
+    tool::{Builder, Changes, Host, Parts, Pool, Registry, Tasks},
 };
 
 /// The file that holds the administrator's token, in the data directory.
@@ -228,6 +228,7 @@ impl App {
             data: store.data.clone(),
             clock: store.clock.clone(),
             workspaces: Workspaces::new(&store.data),
+            changes: Changes::default(),
             tasks: Tasks::default(),
         };
         let registry = mount(&settings, &host).await?.build(Parts {
@@ -236,6 +237,7 @@ impl App {
             audit: audit.clone(),
             clock: store.clock,
             pool: Pool::new(settings.limits.blocking_threads),
+            changes: host.changes.clone(),
         })?;
         let hub = Hub {
             registry,

@@ -13,7 +13,7 @@ use crate::{
     },
     db::{DatabaseConfig, Db},
     project::{Projects, Scope, workspace::Workspaces},
-    tool::{Builder, Caller, Host, Parts, Pool, Registry, Tasks, Tool, ToolError},
+    tool::{Builder, Caller, Changes, Host, Parts, Pool, Registry, Tasks, Tool, ToolError},
 };
 
 /// A host over a fresh data directory.
@@ -27,6 +27,7 @@ pub async fn host() -> (Host, TempDir) {
         data: dir.path().to_owned(),
         clock: Clock::default(),
         workspaces: Workspaces::new(dir.path()),
+        changes: Changes::default(),
         tasks: Tasks::default(),
     };
     (host, dir)
@@ -82,6 +83,7 @@ pub async fn team(mount: impl AsyncFnOnce(Builder, &Host) -> Builder) -> Team {
             audit: audit.clone(),
             clock: host.clock.clone(),
             pool: Pool::new(4),
+            changes: host.changes.clone(),
         })
         .unwrap();
     let principal = token(&authority, &["*"], &["*"], &["mcp:admin", "hub:admin"]).await;

@@ -143,6 +143,14 @@ impl Scopes {
         self.by_server.get(server as usize).copied().flatten() >= Some(access)
     }
 
+    /// The scopes as text.
+    pub fn names(&self) -> Vec<String> {
+        let servers = ServerId::ALL.into_iter().zip(self.by_server);
+        let own = servers.filter_map(|(s, a)| Some(format!("{s}:{}", a?.as_str())));
+        own.chain(self.hub_admin.then(|| "hub:admin".to_owned()))
+            .collect()
+    }
+
     /// Whether the principal may administer projects, agents and tokens and read the audit log.
     pub fn hub_admin(&self) -> bool {
         self.hub_admin

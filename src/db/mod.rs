@@ -140,3 +140,16 @@ impl Db {
         }
     }
 }
+
+/// A LIKE pattern that finds `text` anywhere, taking none of its characters for a wildcard.
+pub fn like(text: &str) -> String {
+    let mut pattern = String::from("%");
+    for c in text.chars() {
+        if matches!(c, '%' | '_' | '\\') {
+            pattern.push('\\');
+        }
+        pattern.push(c);
+    }
+    pattern.push('%');
+    pattern
+}

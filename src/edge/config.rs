@@ -44,6 +44,9 @@ impl Default for HttpConfig {
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct McpConfig {
+    /// Whether `/mcp` and `/sse` of the main port show three tools that find, describe and call all others instead of
+    /// every tool. A URL with `?mode=full` or `?mode=light` decides otherwise.
+    pub light: bool,
     /// Sessions and open SSE streams at the same time, for each server.
     pub max_sessions: usize,
     /// Sessions and open SSE streams at the same time for one token, for each server.
@@ -59,6 +62,7 @@ pub struct McpConfig {
 impl Default for McpConfig {
     fn default() -> Self {
         Self {
+            light: false,
             max_sessions: 4096,
             max_sessions_per_token: 1024,
             session_idle_s: 1800,

@@ -9,7 +9,7 @@ use axum::{
 };
 use http::{HeaderMap, HeaderValue, StatusCode, header};
 
-use super::{Hub, hosts, rest::Problem};
+use super::{Hub, hosts, mcp::Selection, rest::Problem};
 use crate::{
     access::{Access, Denied, Principal},
     audit::{Entry, Origin, Outcome},
@@ -72,6 +72,12 @@ pub async fn authenticate(State(hub): State<Hub>, mut request: Request, next: Ne
     match found {
         Ok(principal) => {
             let pin = pin(&request);
+            if !is_rest(&request) {
+                match Selection::parse(request.uri().query().unwrap_or_default()) {
+                    Ok(selection) => request.extensions_mut().insert(selection),
+                    Err(error) => return Problem::new(error, request_id(&request)).into(),
+                };
+            }
             request.extensions_mut().insert::<Arc<Principal>>(principal);
             request.extensions_mut().insert(pin);
             next.run(request).await

@@ -54,6 +54,7 @@ pub fn main_router(hub: &Hub, endpoints: &Endpoints) -> Router {
             router.nest(&format!("/{server}"), endpoints.router(server))
         });
     let guarded = prefixed
+        .merge(endpoints.all())
         .merge(rest::router(hub))
         .layer(middleware::from_fn_with_state(
             hub.clone(),

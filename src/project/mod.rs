@@ -106,6 +106,11 @@ impl Projects {
         removed
     }
 
+    /// The project of this id.
+    pub async fn project(&self, id: &ProjectId) -> Result<Option<Named>, DbError> {
+        store::project(&self.db, id).await
+    }
+
     /// Projects by id, after `after`.
     pub async fn list_projects(
         &self,

@@ -58,6 +58,11 @@ pub async fn list(
     )
 }
 
+pub async fn project(db: &Db, id: &ProjectId) -> Result<Option<Named>, DbError> {
+    let sql = "select id, name, created_ms from project where id = $1";
+    Ok(on_db!(db, pool => sqlx::query_as(sql).bind(id.as_str()).fetch_optional(pool).await)?)
+}
+
 pub async fn members(
     db: &Db,
     project: &ProjectId,

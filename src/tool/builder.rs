@@ -7,13 +7,16 @@ use std::{
 };
 
 use super::{
-    Dep, DynTool, Parts, Registry, Route, ServerId, Spec, Tool, ToolServer, bound::Bound, deps,
+    Dep, DynTool, Offer, Parts, Registry, ServerId, Spec, Tool, ToolServer, bound::Bound, deps,
+    project_config::ProjectConfig,
 };
 
 /// A server in the registry.
 pub struct Mounted {
     pub tools: Vec<Arc<dyn DynTool>>,
-    pub routes: &'static [Route],
+    pub offer: Offer,
+    /// Reads the project's settings for this server's clients.
+    pub config_reader: Arc<dyn DynTool>,
     calls: &'static [Dep],
 }
 
@@ -46,9 +49,9 @@ pub enum BadRegistry {
     /// A server that is there twice.
     #[error("server {0} is there twice")]
     Twice(ServerId),
-    /// A route to a tool that its server does not have.
-    #[error("route {0} leads to no tool of {1}")]
-    Route(&'static str, ServerId),
+    /// A route, resource or completion that stands on a tool that its server does not have.
+    #[error("{0} leads to no tool of {1}")]
+    Offer(&'static str, ServerId),
     /// A declared call to a tool that its server, which is enabled, does not have.
     #[error("{0} may call {1}, which is no tool of {2}")]
     Dep(ServerId, &'static str, ServerId),
@@ -77,7 +80,13 @@ impl Builder {
         S::tools(&mut set);
         let mounted = Mounted {
             tools: set.tools,
-            routes: S::ROUTES,
+            offer: Offer {
+                routes: S::ROUTES,
+                resources: S::RESOURCES,
+                prompts: S::PROMPTS,
+                completions: S::COMPLETIONS,
+            },
+            config_reader: Arc::new(ProjectConfig::new(S::ID)),
             calls: S::CALLS,
         };
         if self.servers.insert(S::ID, mounted).is_some() {
@@ -102,8 +111,8 @@ impl Builder {
             by_name.get(tool).is_some_and(|t| t.spec().server == server)
         };
         for (&id, mounted) in &self.servers {
-            if let Some(route) = mounted.routes.iter().find(|r| !has(id, r.tool)) {
-                return Err(BadRegistry::Route(route.path, id));
+            if let Some((what, _)) = mounted.offer.tools().find(|(_, tool)| !has(id, tool)) {
+                return Err(BadRegistry::Offer(what, id));
             }
             let missing = mounted
                 .calls

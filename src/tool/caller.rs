@@ -49,6 +49,8 @@ pub struct Caller {
     pub cancel: CancellationToken,
     /// Takes progress and deltas, where somebody listens.
     pub events: Option<Arc<Events>>,
+    /// Whether the caller comes back for the result: then the tool may take its time.
+    pub background: bool,
 }
 
 impl Caller {
@@ -61,6 +63,7 @@ impl Caller {
             request: None,
             cancel: CancellationToken::new(),
             events: None,
+            background: false,
         }
     }
 }

@@ -6,7 +6,9 @@ use futures::future::BoxFuture;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
-use super::{Access, Event, Events, Registry, ServerId, Spec, Stop, Tool, ToolError};
+use super::{
+    Access, Change, Event, Events, Level, Registry, ServerId, Spec, Stop, Tool, ToolError,
+};
 use crate::{
     access::Principal,
     base::{
@@ -26,6 +28,7 @@ pub(super) struct Call {
     pub scope: Scope,
     pub principal: Arc<Principal>,
     pub deadline: Instant,
+    pub background: bool,
     pub cancel: CancellationToken,
     pub events: Option<Arc<Events>>,
     pub request: Option<Arc<str>>,
@@ -85,6 +88,11 @@ impl Ctx {
         self.0.principal.grant.scopes.allow(server, access)
     }
 
+    /// Whether the caller comes back for the result, so that the tool may wait for an end that is far off.
+    pub fn is_task(&self) -> bool {
+        self.0.background
+    }
+
     /// When the call is stopped.
     pub fn deadline(&self) -> Instant {
         self.0.deadline
@@ -101,6 +109,36 @@ impl Ctx {
             events.push(Event::Progress {
                 done,
                 total,
+                message: message.into(),
+            });
+        }
+    }
+
+    /// Tells subscribers that the resource at `path` of this project changed: `issues/12`. To be called after the commit.
+    pub fn changed(&self, path: impl Into<String>) {
+        self.tell(None, path.into(), false);
+    }
+
+    /// Tells subscribers that a resource of this agent's own workspace changed: `files/src/main.rs`, and with `below` all that
+    /// lies under it.
+    pub fn changed_own(&self, path: impl Into<String>, below: bool) {
+        self.tell(Some(self.agent().clone()), path.into(), below);
+    }
+
+    fn tell(&self, agent: Option<AgentId>, path: String, below: bool) {
+        self.0.registry.changes().tell(Change {
+            project: self.project().clone(),
+            agent,
+            path,
+            below,
+        });
+    }
+
+    /// Tells the caller what happens on the way, where it asked for such messages.
+    pub fn log(&self, level: Level, message: impl Into<String>) {
+        if let Some(events) = &self.0.events {
+            events.push(Event::Log {
+                level,
                 message: message.into(),
             });
         }

@@ -5,6 +5,7 @@ use std::{
     sync::{Mutex, PoisonError},
 };
 
+use serde::Serialize;
 use tokio::sync::Notify;
 
 /// Events waiting for a slow reader; past it neighbours are merged.
@@ -26,6 +27,27 @@ pub enum Event {
     },
     /// The next piece of the answer's text.
     Delta(String),
+    /// Something that happened on the way.
+    Log {
+        /// How much it matters.
+        level: Level,
+        /// What happened.
+        message: String,
+    },
+}
+
+/// How much a message matters (RFC 5424; what the hub's tools use of it), least first.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Level {
+    /// For those who look closely.
+    Debug,
+    /// What goes on.
+    Info,
+    /// What may need attention.
+    Warning,
+    /// What failed.
+    Error,
 }
 
 #[derive(Debug, Default)]
@@ -56,7 +78,7 @@ impl Events {
         match (queue.events.back_mut(), event) {
             (Some(Event::Delta(last)), Event::Delta(text)) if full => last.push_str(&text),
             (Some(last @ Event::Progress { .. }), event @ Event::Progress { .. }) => *last = event,
-            (_, Event::Progress { .. }) if full => {}
+            (_, Event::Progress { .. } | Event::Log { .. }) if full => {}
             (_, event) => queue.events.push_back(event),
         }
         drop(queue);
@@ -121,6 +143,7 @@ mod tests {
             match event {
                 Event::Delta(piece) => text.push_str(&piece),
                 Event::Progress { done, .. } => last = done,
+                Event::Log { .. } => {}
             }
         }
         assert!(count <= CAPACITY + 1, "{count}");

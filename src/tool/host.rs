@@ -4,6 +4,7 @@ use std::{future::Future, path::PathBuf, time::Duration};
 
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
+use super::Changes;
 use crate::{base::clock::Clock, db::Db, project::workspace::Workspaces};
 
 /// What the hub offers to its servers. Cheap to clone.
@@ -17,6 +18,8 @@ pub struct Host {
     pub clock: Clock,
     /// Where the projects' files are.
     pub workspaces: Workspaces,
+    /// Tells subscribers what changed.
+    pub changes: Changes,
     /// Work beyond a single call.
     pub tasks: Tasks,
 }

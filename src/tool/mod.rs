@@ -4,14 +4,18 @@ mod blocking;
 mod bound;
 mod builder;
 mod caller;
+mod change;
 pub mod coerce;
 mod ctx;
 mod deps;
 mod error;
 mod event;
 mod host;
+mod offer;
 mod pipeline;
 pub mod prelude;
+mod project_config;
+mod reach;
 mod registry;
 mod route;
 mod schema;
@@ -27,11 +31,17 @@ pub use blocking::{Pool, Stop};
 pub use bound::DynTool;
 pub use builder::{BadRegistry, Builder, ToolSet};
 pub use caller::{Caller, Pin};
+pub use change::{Change, Changes, Target};
 pub use ctx::Ctx;
 pub use deps::Dep;
 pub use error::{Code, FieldError, ToolError};
-pub use event::{Event, Events};
+pub use event::{Event, Events, Level};
 pub use host::{Host, Tasks};
+pub use offer::{
+    About, Address, Body, Completion, Content, Entry, ListResources, Offer, Prompt, PromptArgument,
+    Rendered, Resource, template,
+};
+pub use reach::Reach;
 pub use registry::{Parts, Registry};
 pub use route::{Method, Route};
 pub use schema::{AGENT_ID, PROJECT_ID};
@@ -47,6 +57,12 @@ pub trait ToolServer: Send + Sync + Sized + 'static {
     const CALLS: &'static [Dep] = &[];
     /// Friendly REST routes to its tools.
     const ROUTES: &'static [Route] = &[];
+    /// Resources, read by its tools.
+    const RESOURCES: &'static [Resource] = &[];
+    /// Prompts that bring its resources along.
+    const PROMPTS: &'static [Prompt] = &[];
+    /// Where values for the arguments of its resources and prompts come from.
+    const COMPLETIONS: &'static [Completion] = &[];
     /// Adds its tools.
     fn tools(set: &mut ToolSet<Self>);
 }
@@ -67,6 +83,8 @@ pub trait Tool: Send + Sync + 'static {
     const ACCESS: Access;
     /// How long it may run.
     const DEADLINE: Duration = Duration::from_secs(30);
+    /// How long it may run as a task, whose client comes back for the result, if that makes sense for it.
+    const TASK: Option<Duration> = None;
     /// Who may call it.
     const FACE: Face = Face::Everywhere;
     /// What clients are told of its effects.

@@ -44,6 +44,8 @@ pub struct Request {
     pub request: Option<Arc<str>>,
     pub cancel: CancellationToken,
     pub deadline: Option<Instant>,
+    /// Whether the caller comes back for the result.
+    pub background: bool,
     pub events: Option<Arc<Events>>,
     pub arguments: Option<String>,
 }
@@ -113,13 +115,15 @@ impl Registry {
             .await;
         match checked {
             Ok((scope, permit)) => {
-                let own = started + asked.spec.deadline;
+                let task = asked.spec.task.filter(|_| asked.background);
+                let own = started + task.unwrap_or(asked.spec.deadline);
                 let ctx = Ctx::new(Call {
                     id: Arc::clone(&entry.id),
                     spec: asked.spec,
                     scope,
                     principal: asked.principal,
                     deadline: asked.deadline.map_or(own, |outer| outer.min(own)),
+                    background: task.is_some(),
                     cancel: asked.cancel,
                     events: asked.events,
                     request: asked.request,

@@ -7,8 +7,8 @@ pub use schemars::JsonSchema;
 pub use serde::{Deserialize, Serialize};
 
 pub use super::{
-    Access, Check, Code, Ctx, Dep, Event, Face, Hints, Host, Route, ServerId, Stop, Tool,
-    ToolError, ToolServer, ToolSet,
+    Access, Check, Code, Completion, Ctx, Dep, Event, Face, Hints, Host, Level, Prompt,
+    PromptArgument, Resource, Route, ServerId, Stop, Tool, ToolError, ToolServer, ToolSet,
 };
 pub use crate::{
     base::{

@@ -13,8 +13,8 @@ use std::{
 use serde_json::{Map, Value};
 
 use super::{
-    AGENT_ID, Builder, Caller, Ctx, DynTool, Face, PROJECT_ID, Pool, Route, ServerId, Spec, Tool,
-    ToolError, ToolServer,
+    AGENT_ID, Access, Builder, Caller, Changes, Ctx, DynTool, Face, Offer, PROJECT_ID, Pool, Route,
+    ServerId, Spec, Target, Tool, ToolError, ToolServer,
     bound::Bound,
     builder::Mounted,
     pipeline::{Request, no_such_scope},
@@ -42,6 +42,8 @@ pub struct Parts {
     pub clock: Clock,
     /// Runs what blocks.
     pub pool: Pool,
+    /// Tells of changes.
+    pub changes: Changes,
 }
 
 /// All tools of all enabled servers.
@@ -90,7 +92,17 @@ impl Registry {
         principal: &'a Principal,
     ) -> impl Iterator<Item = &'a Arc<dyn DynTool>> {
         self.tools(server)
-            .filter(move |t| principal.grant.scopes.allow(server, t.spec().access))
+            .filter(move |t| self.is_visible(t.spec(), principal))
+    }
+
+    /// Whether `principal` holds the scope for the tool.
+    pub fn is_visible(&self, spec: &Spec, principal: &Principal) -> bool {
+        principal.grant.scopes.allow(spec.server, spec.access)
+    }
+
+    /// Whether `principal` may read from `server`.
+    pub(super) fn reads(&self, principal: &Principal, server: ServerId) -> bool {
+        principal.grant.scopes.allow(server, Access::Read)
     }
 
     /// The tool `name` of `server`, if clients may call it.
@@ -107,7 +119,34 @@ impl Registry {
 
     /// The friendly routes of `server`.
     pub fn routes(&self, server: ServerId) -> &'static [Route] {
-        self.servers.get(&server).map_or(&[], |m| m.routes)
+        self.offer(server).routes
+    }
+
+    /// What `server` offers beside its tools.
+    pub(super) fn offer(&self, server: ServerId) -> Offer {
+        self.servers
+            .get(&server)
+            .map(|m| m.offer)
+            .unwrap_or_default()
+    }
+
+    /// The tool that reads the project's settings for clients of `server`.
+    pub(super) fn config_reader(&self, server: ServerId) -> Option<&Arc<dyn DynTool>> {
+        self.servers.get(&server).map(|m| &m.config_reader)
+    }
+
+    /// Whether `principal` may still hear of `target`, which it read before: its token, and the membership, may have ended.
+    pub async fn still_reads(&self, principal: &Principal, target: &Target) -> bool {
+        let live = self.authority().is_live(principal).await.unwrap_or(false);
+        live && match target.scope() {
+            Some(scope) => self.projects().is_member(&scope).await.unwrap_or(false),
+            None => true,
+        }
+    }
+
+    /// What has changed, for subscribers.
+    pub fn changes(&self) -> &Changes {
+        &self.parts.changes
     }
 
     /// Calls a tool with JSON arguments: the way of every client.
@@ -196,6 +235,7 @@ impl Registry {
                 request: call.request.clone(),
                 cancel: call.cancel.child_token(),
                 deadline: Some(call.deadline),
+                background: false,
                 events: None,
                 arguments: None,
             })
@@ -261,6 +301,7 @@ fn request(
         request: caller.request,
         cancel: caller.cancel,
         deadline: None,
+        background: caller.background,
         events: caller.events,
         arguments,
     }

@@ -24,6 +24,8 @@ pub struct Hints {
     pub idempotent: bool,
     /// It reaches beyond the hub.
     pub open_world: bool,
+    /// There is no way back for its caller: clients that can ask their user are made to ask.
+    pub irreversible: bool,
 }
 
 impl Hints {
@@ -34,6 +36,7 @@ impl Hints {
             destructive: !reads,
             idempotent: reads,
             open_world: false,
+            irreversible: false,
         }
     }
 }
@@ -57,6 +60,8 @@ pub struct Spec {
     pub face: Face,
     /// How long it may run.
     pub deadline: Duration,
+    /// How long it may run as a task of its caller's, if it may.
+    pub task: Option<Duration>,
     /// Its input schema.
     pub input: Arc<Map<String, Value>>,
     /// Its input schema for callers that need not name project and agent.
@@ -84,6 +89,7 @@ impl Spec {
             hints: T::HINTS,
             face: T::FACE,
             deadline: T::DEADLINE,
+            task: T::TASK,
             input: Arc::new(schema::with_scope(&pinned)),
             input_pinned: Arc::new(pinned),
             output: Arc::new(schema::of_output::<T::Output>()),

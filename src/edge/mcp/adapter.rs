@@ -1,89 +1,221 @@
-//! One server of the registry, as rmcp wants it: the only code that knows both.
+//! An endpoint of the registry, as rmcp wants it.
 
-use std::{fmt, sync::Arc};
+use std::{
+    fmt,
+    sync::{Arc, Mutex, PoisonError},
+};
 
-use http::request::Parts;
 use rmcp::{
     ErrorData, RoleServer, ServerHandler,
     model::{
-        CallToolRequestParams, CallToolResponse, CallToolResult, ContentBlock, Implementation,
-        ListToolsResult, MetaObject, PaginatedRequestParams, ProgressNotificationParam,
-        ProgressToken, ServerCapabilities, ServerConfig, Tool,
+        CacheScope, CallToolRequestParams, CallToolResponse, CallToolResult, CancelTaskParams,
+        CompleteRequestParams, CompleteResult, CompletionInfo, GetPromptRequestParams,
+        GetPromptResponse, GetTaskParams, GetTaskResult, ListPromptsResult,
+        ListResourceTemplatesResult, ListResourcesResult, ListToolsResult, PaginatedRequestParams,
+        ReadResourceRequestParams, ReadResourceResponse, ServerConfig, SetLevelRequestParams,
+        SubscribeRequestParams, SubscriptionFilter, Tool, UnsubscribeRequestParams,
+        UpdateTaskParams,
     },
-    service::{Peer, RequestContext},
-};
-use serde_json::Value;
-use tokio::task::JoinHandle;
-
-use super::surface::Surface;
-use crate::{
-    access::{Principal, ServerId},
-    audit::Origin,
-    edge::gate::RequestId,
-    tool::{Caller, Event, Events, Pin, ToolError},
+    service::{NotificationContext, RequestContext, SubscriptionContext},
 };
 
-/// An MCP server over one server of the registry. Cheap to clone.
-#[derive(Clone)]
+use super::{
+    confirm,
+    credentials::Credentials,
+    endpoint::Endpoint,
+    fault,
+    forward::{self, Forward},
+    light::{self, Shown},
+    offers, paging,
+    surface::{Surface, View},
+    watch::{self, Targets, Watch},
+};
+use crate::tool::{DynTool, Level, Reach};
+
+/// How long a client may show a list without asking again: it is told when the list changes.
+const LIST_TTL_MS: u64 = 60_000;
+
+/// One session of an endpoint.
 pub struct Adapter {
     surface: Arc<Surface>,
-    server: ServerId,
+    endpoint: Arc<Endpoint>,
+    watch: Watch,
+    level: Mutex<Level>,
 }
 
 impl fmt::Debug for Adapter {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_tuple("Adapter").field(&self.server).finish()
+        f.debug_tuple("Adapter").field(&self.endpoint).finish()
+    }
+}
+
+/// What a request is about: who sent it, and what of the hub it sees.
+struct Sight {
+    who: Credentials,
+    view: Arc<View>,
+    reach: Reach,
+    light: bool,
+}
+
+impl Sight {
+    fn shown(&self) -> Shown<'_> {
+        Shown {
+            view: &self.view,
+            reach: &self.reach,
+            principal: &self.who.principal,
+            pinned: self.who.is_pinned(),
+        }
     }
 }
 
 impl Adapter {
-    pub fn new(surface: Arc<Surface>, server: ServerId) -> Self {
-        Self { surface, server }
+    /// A new session of `endpoint`.
+    pub fn new(surface: Arc<Surface>, endpoint: Arc<Endpoint>) -> Self {
+        Self {
+            surface,
+            endpoint,
+            watch: Watch::default(),
+            level: Mutex::new(Level::Info),
+        }
     }
-}
 
-/// What the gate put into the request that carried a message.
-struct Credentials {
-    principal: Arc<Principal>,
-    pin: Pin,
-    request: Option<Arc<str>>,
-}
-
-impl Credentials {
-    fn of(ctx: &RequestContext<RoleServer>) -> Result<Self, ErrorData> {
-        let unauthenticated = || ErrorData::invalid_request("unauthenticated", None);
-        let extensions = &ctx
-            .extensions
-            .get::<Parts>()
-            .ok_or_else(unauthenticated)?
-            .extensions;
-        Ok(Self {
-            principal: extensions
-                .get::<Arc<Principal>>()
-                .cloned()
-                .ok_or_else(unauthenticated)?,
-            pin: extensions.get::<Pin>().cloned().unwrap_or_default(),
-            request: extensions.get::<RequestId>().map(|id| Arc::clone(&id.0)),
+    fn sight(&self, ctx: &RequestContext<RoleServer>) -> Result<Sight, ErrorData> {
+        let who = Credentials::of(&ctx.extensions)?;
+        Ok(Sight {
+            view: self.surface.view(),
+            reach: self.endpoint.reach.and(&who.selection.reach),
+            light: who.selection.light.unwrap_or(self.endpoint.light),
+            who,
         })
     }
+
+    /// From which level on the client wants log messages.
+    fn log_level(&self, ctx: &RequestContext<RoleServer>) -> Option<Level> {
+        if offers::is_stateless(ctx) {
+            return ctx.meta.log_level().map(forward::level);
+        }
+        Some(*self.level.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    async fn call(
+        &self,
+        sight: &Sight,
+        tool: Arc<dyn DynTool>,
+        request: CallToolRequestParams,
+        ctx: &RequestContext<RoleServer>,
+    ) -> Result<CallToolResponse, ErrorData> {
+        let spec = Arc::clone(tool.spec());
+        if let Some(instead) = confirm::ask(&spec, &request, ctx).await {
+            return Ok(instead);
+        }
+        let args = request.arguments.unwrap_or_default();
+        let registry = &sight.view.registry;
+        let with_tasks = ctx
+            .client_capabilities()
+            .is_some_and(|c| c.supports_tasks());
+        if let Some(may_run) = spec.task.filter(|_| with_tasks) {
+            let caller = sight.who.caller(ctx, None);
+            let tasks = self.surface.tasks();
+            let registry = Arc::clone(registry);
+            return tasks
+                .start(registry, tool, caller, args, may_run)
+                .map(CallToolResponse::from);
+        }
+        let wanted = forward::Wanted {
+            progress: ctx.meta.get_progress_token(),
+            log: self.log_level(ctx),
+            logger: spec.name,
+        };
+        let forward = Forward::start(ctx.peer.clone(), wanted);
+        let events = forward.as_ref().map(|f| Arc::clone(&f.events));
+        let caller = sight.who.caller(ctx, events);
+        let done = registry.call_json(tool.as_ref(), caller, args).await;
+        if let Some(forward) = forward {
+            forward.finish().await;
+        }
+        Ok(match done {
+            Ok(value) => CallToolResult::structured(value).into(),
+            Err(error) => fault::result(&error).into(),
+        })
+    }
+
+    async fn call_light(
+        &self,
+        sight: &Sight,
+        mut request: CallToolRequestParams,
+        ctx: &RequestContext<RoleServer>,
+    ) -> Result<CallToolResponse, ErrorData> {
+        let args = request.arguments.take().unwrap_or_default();
+        let answer = match &*request.name {
+            light::SEARCH => sight.shown().search(args),
+            light::DESCRIBE => sight.shown().describe(args),
+            light::CALL => match light::read::<light::Call>(args) {
+                Ok(call) => match sight.view.tool(&call.name, &sight.reach) {
+                    Some(tool) => {
+                        request.arguments = Some(call.arguments);
+                        return self.call(sight, tool, request, ctx).await;
+                    }
+                    None => Err(light::no_tool(&call.name)),
+                },
+                Err(error) => Err(error),
+            },
+            other => return Err(unknown_tool(other, &self.endpoint)),
+        };
+        Ok(match answer {
+            Ok(value) => CallToolResult::structured(value).into(),
+            Err(error) => fault::result(&error).into(),
+        })
+    }
+
+    /// Reads a resource to see that it is there for the caller, and subscribes to it.
+    async fn subscribe_to(
+        &self,
+        sight: &Sight,
+        uri: &str,
+        targets: &Targets,
+        ctx: &RequestContext<RoleServer>,
+    ) -> Result<(), ErrorData> {
+        let caller = sight.who.caller(ctx, None);
+        let read = sight.view.registry.read_resource(caller, &sight.reach, uri);
+        let content = read.await.map_err(|e| fault::resource(&e, uri))?;
+        let principal = Arc::clone(&sight.who.principal);
+        targets.add(uri.to_owned(), principal, content.target)
+    }
+}
+
+fn unknown_tool(name: &str, endpoint: &Endpoint) -> ErrorData {
+    let name: String = name.chars().take(100).collect();
+    let message = format!(
+        "unknown tool {name:?}: tools/list shows what {} offers",
+        endpoint.name
+    );
+    ErrorData::invalid_params(message, None)
+}
+
+fn cursor(request: Option<PaginatedRequestParams>) -> Option<String> {
+    request.and_then(|r| r.cursor)
 }
 
 impl ServerHandler for Adapter {
     fn get_info(&self) -> ServerConfig {
-        let info = Implementation::new(self.server.mcp_name(), env!("CARGO_PKG_VERSION"))
-            .with_title(format!("Syndarix {}", self.server))
-            .with_description(self.server.about());
-        ServerConfig::new(ServerCapabilities::builder().enable_tools().build())
-            .with_server_info(info)
-            .with_instructions(format!(
-                "{} Every tool works in one project, for one agent: pass project_id and agent_id wherever the tool asks \
-                 for them. Errors say what to do next.",
-                self.server.about()
-            ))
+        self.endpoint.info.clone()
     }
 
     fn get_tool(&self, name: &str) -> Option<Tool> {
         self.surface.view().listed(name).map(|l| l.full.clone())
+    }
+
+    async fn on_initialized(&self, ctx: NotificationContext<RoleServer>) {
+        self.watch.start(ctx.peer, Arc::clone(&self.surface));
+    }
+
+    async fn set_level(
+        &self,
+        request: SetLevelRequestParams,
+        _ctx: RequestContext<RoleServer>,
+    ) -> Result<(), ErrorData> {
+        *self.level.lock().unwrap_or_else(PoisonError::into_inner) = forward::level(request.level);
+        Ok(())
     }
 
     async fn list_tools(
@@ -91,28 +223,18 @@ impl ServerHandler for Adapter {
         request: Option<PaginatedRequestParams>,
         ctx: RequestContext<RoleServer>,
     ) -> Result<ListToolsResult, ErrorData> {
-        let Credentials { principal, pin, .. } = Credentials::of(&ctx)?;
-        if request.is_some_and(|r| r.cursor.is_some()) {
-            return Err(ErrorData::invalid_params(
-                "unknown cursor: this list has one page",
-                None,
-            ));
-        }
-        let pinned = pin.or_bound(&principal).is_complete();
-        let view = self.surface.view();
-        let tools = view
-            .registry
-            .visible(self.server, &principal)
-            .filter_map(|tool| view.listed(tool.spec().name))
-            .map(|listed| {
-                if pinned {
-                    listed.pinned.clone()
-                } else {
-                    listed.full.clone()
-                }
-            })
-            .collect();
-        Ok(ListToolsResult::with_all_items(tools))
+        let sight = self.sight(&ctx)?;
+        let tools = if sight.light {
+            light::tools().to_vec()
+        } else {
+            sight.view.tools(&sight.shown())
+        };
+        let (tools, next) = paging::page(&sight.who, "tools", tools, cursor(request))?;
+        let mut result = ListToolsResult::with_all_items(tools)
+            .with_ttl_ms(LIST_TTL_MS)
+            .with_cache_scope(CacheScope::Private);
+        result.next_cursor = next;
+        Ok(result)
     }
 
     async fn call_tool(
@@ -120,112 +242,205 @@ impl ServerHandler for Adapter {
         request: CallToolRequestParams,
         ctx: RequestContext<RoleServer>,
     ) -> Result<CallToolResponse, ErrorData> {
-        let Credentials {
-            principal,
-            pin,
-            request: carried_by,
-        } = Credentials::of(&ctx)?;
-        let registry = Arc::clone(&self.surface.view().registry);
-        let Some(tool) = registry.find(self.server, &request.name).cloned() else {
-            let name: String = request.name.chars().take(100).collect();
-            let message = format!(
-                "unknown tool {name:?}: tools/list shows what {} offers",
-                self.server
-            );
-            return Err(ErrorData::invalid_params(message, None));
-        };
-        let forward = ctx
-            .meta
-            .get_progress_token()
-            .map(|token| Forward::start(ctx.peer.clone(), token));
-        let caller = Caller {
-            principal,
-            pin,
-            origin: Origin::Mcp,
-            request: carried_by,
-            cancel: ctx.ct.clone(),
-            events: forward.as_ref().map(|f| Arc::clone(&f.events)),
-        };
-        let done = registry
-            .call_json(tool.as_ref(), caller, request.arguments.unwrap_or_default())
-            .await;
-        if let Some(forward) = forward {
-            forward.finish().await;
+        let sight = self.sight(&ctx)?;
+        if sight.light {
+            return self.call_light(&sight, request, &ctx).await;
         }
-        Ok(match done {
-            Ok(value) => CallToolResult::structured(value).into(),
-            Err(error) => failed(&error).into(),
-        })
-    }
-}
-
-/// Clients check `structuredContent` against the output schema even on errors: the problem goes into text and `_meta`.
-fn failed(error: &ToolError) -> CallToolResult {
-    let problem = error.problem();
-    let text = Value::Object(problem.clone()).to_string();
-    let meta = MetaObject::from(serde_json::Map::from_iter([(
-        "syndarix/error".to_owned(),
-        Value::Object(problem),
-    )]));
-    CallToolResult::error(vec![ContentBlock::text(text)]).with_meta(Some(meta))
-}
-
-/// Carries a call's events to its client as progress notifications.
-struct Forward {
-    events: Arc<Events>,
-    task: JoinHandle<()>,
-}
-
-impl Forward {
-    fn start(peer: Peer<RoleServer>, token: ProgressToken) -> Self {
-        let events = Arc::new(Events::default());
-        let queue = Arc::clone(&events);
-        let task = tokio::spawn(async move {
-            // Progress must grow with each notification, also where the tool counts otherwise or streams text.
-            let mut shown = 0.0_f64;
-            while let Some(event) = queue.next().await {
-                let param = match event {
-                    Event::Progress {
-                        done,
-                        total,
-                        message,
-                    } => {
-                        shown = if done > shown { done } else { shown + 0.001 };
-                        let param = ProgressNotificationParam::new(token.clone(), shown)
-                            .with_message(message);
-                        match total {
-                            Some(total) => param.with_total(total),
-                            None => param,
-                        }
-                    }
-                    Event::Delta(text) => {
-                        shown += 1.0;
-                        ProgressNotificationParam::new(token.clone(), shown).with_message(text)
-                    }
-                };
-                if peer.notify_progress(param).await.is_err() {
-                    return;
-                }
-            }
-        });
-        Self { events, task }
+        let Some(tool) = sight.view.tool(&request.name, &sight.reach) else {
+            return Err(unknown_tool(&request.name, &self.endpoint));
+        };
+        self.call(&sight, tool, request, &ctx).await
     }
 
-    /// Sends what is left: a notification after the answer would be lost.
-    async fn finish(mut self) {
-        self.events.close();
-        let patience = std::time::Duration::from_secs(2);
-        if tokio::time::timeout(patience, &mut self.task)
+    async fn list_resources(
+        &self,
+        request: Option<PaginatedRequestParams>,
+        ctx: RequestContext<RoleServer>,
+    ) -> Result<ListResourcesResult, ErrorData> {
+        let sight = self.sight(&ctx)?;
+        let (who, cursor) = (&sight.who, cursor(request));
+        let registry = &sight.view.registry;
+        let page = registry
+            .list_resources(&who.principal, &who.pin, &sight.reach, cursor.as_deref())
             .await
-            .is_err()
-        {
-            tracing::debug!("a client did not take its progress notifications in time");
-        }
+            .map_err(|e| fault::error(&e))?;
+        let mut result = offers::resources(page.items)
+            .with_ttl_ms(LIST_TTL_MS)
+            .with_cache_scope(CacheScope::Private);
+        result.next_cursor = page.next_cursor;
+        Ok(result)
     }
-}
 
-impl Drop for Forward {
-    fn drop(&mut self) {
-        self.task.abort();
+    async fn list_resource_templates(
+        &self,
+        request: Option<PaginatedRequestParams>,
+        ctx: RequestContext<RoleServer>,
+    ) -> Result<ListResourceTemplatesResult, ErrorData> {
+        let sight = self.sight(&ctx)?;
+        let templates = sight
+            .view
+            .registry
+            .resource_templates(&sight.who.principal, &sight.reach);
+        let pinned = sight.who.is_pinned();
+        let all = templates
+            .into_iter()
+            .map(|(server, resource)| offers::template(server, resource, pinned));
+        let (items, next) = paging::page(&sight.who, "templates", all.collect(), cursor(request))?;
+        let mut result = ListResourceTemplatesResult::with_all_items(items)
+            .with_ttl_ms(LIST_TTL_MS)
+            .with_cache_scope(CacheScope::Private);
+        result.next_cursor = next;
+        Ok(result)
+    }
+
+    async fn read_resource(
+        &self,
+        request: ReadResourceRequestParams,
+        ctx: RequestContext<RoleServer>,
+    ) -> Result<ReadResourceResponse, ErrorData> {
+        let sight = self.sight(&ctx)?;
+        let caller = sight.who.caller(&ctx, None);
+        let registry = &sight.view.registry;
+        let read = registry.read_resource(caller, &sight.reach, &request.uri);
+        let content = read.await.map_err(|e| fault::resource(&e, &request.uri))?;
+        Ok(offers::content(content, request.uri).into())
+    }
+
+    async fn subscribe(
+        &self,
+        request: SubscribeRequestParams,
+        ctx: RequestContext<RoleServer>,
+    ) -> Result<(), ErrorData> {
+        let sight = self.sight(&ctx)?;
+        self.subscribe_to(&sight, &request.uri, &self.watch.targets, &ctx)
+            .await
+    }
+
+    async fn unsubscribe(
+        &self,
+        request: UnsubscribeRequestParams,
+        _ctx: RequestContext<RoleServer>,
+    ) -> Result<(), ErrorData> {
+        self.watch.targets.remove(&request.uri);
+        Ok(())
+    }
+
+    fn accepted_subscription_filter(
+        &self,
+        requested: &SubscriptionFilter,
+    ) -> Option<SubscriptionFilter> {
+        Some(requested.clone())
+    }
+
+    async fn listen(&self, subscription: SubscriptionContext) -> Result<(), ErrorData> {
+        let ctx = subscription.request_context();
+        let sight = self.sight(ctx)?;
+        let targets = Targets::default();
+        for uri in subscription
+            .accepted()
+            .resource_subscriptions
+            .iter()
+            .flatten()
+        {
+            self.subscribe_to(&sight, uri, &targets, ctx).await?;
+        }
+        watch::serve(&subscription, Arc::clone(&self.surface), &targets).await;
+        Ok(())
+    }
+
+    async fn list_prompts(
+        &self,
+        request: Option<PaginatedRequestParams>,
+        ctx: RequestContext<RoleServer>,
+    ) -> Result<ListPromptsResult, ErrorData> {
+        let sight = self.sight(&ctx)?;
+        let prompts = sight
+            .view
+            .registry
+            .prompts(&sight.who.principal, &sight.reach);
+        let pinned = sight.who.is_pinned();
+        let all = prompts
+            .into_iter()
+            .map(|(server, prompt)| offers::prompt(server, prompt, pinned));
+        let (items, next) = paging::page(&sight.who, "prompts", all.collect(), cursor(request))?;
+        let mut result = ListPromptsResult::with_all_items(items)
+            .with_ttl_ms(LIST_TTL_MS)
+            .with_cache_scope(CacheScope::Private);
+        result.next_cursor = next;
+        Ok(result)
+    }
+
+    async fn get_prompt(
+        &self,
+        request: GetPromptRequestParams,
+        ctx: RequestContext<RoleServer>,
+    ) -> Result<GetPromptResponse, ErrorData> {
+        let sight = self.sight(&ctx)?;
+        let given = offers::texts(request.arguments).map_err(|e| fault::error(&e))?;
+        let caller = sight.who.caller(&ctx, None);
+        let registry = &sight.view.registry;
+        let rendered = registry
+            .render_prompt(caller, &sight.reach, &request.name, given)
+            .await
+            .map_err(|e| offers::prompt_fault(&e))?;
+        Ok(offers::rendered(rendered).into())
+    }
+
+    async fn complete(
+        &self,
+        request: CompleteRequestParams,
+        ctx: RequestContext<RoleServer>,
+    ) -> Result<CompleteResult, ErrorData> {
+        let sight = self.sight(&ctx)?;
+        let known = request.context.and_then(|c| c.arguments);
+        let known = known.unwrap_or_default().into_iter().collect();
+        let caller = sight.who.caller(&ctx, None);
+        let registry = &sight.view.registry;
+        let asked = (
+            request.argument.name.as_str(),
+            request.argument.value.as_str(),
+        );
+        let about = offers::about(&request.r#ref)?;
+        let mut values = registry
+            .complete(caller, &sight.reach, about, asked, &known)
+            .await
+            .map_err(|e| offers::prompt_fault(&e))?;
+        let total = values.len();
+        values.truncate(CompletionInfo::MAX_VALUES);
+        let more = values.len() < total;
+        let info = CompletionInfo::with_pagination(values, u32::try_from(total).ok(), more)
+            .map_err(|e| ErrorData::internal_error(e, None))?;
+        Ok(CompleteResult::new(info))
+    }
+
+    async fn get_task(
+        &self,
+        request: GetTaskParams,
+        ctx: RequestContext<RoleServer>,
+    ) -> Result<GetTaskResult, ErrorData> {
+        let who = Credentials::of(&ctx.extensions)?;
+        let tasks = self.surface.tasks();
+        let task = tasks.get(&request.task_id, &who.principal.id)?;
+        Ok(GetTaskResult::new(task))
+    }
+
+    async fn update_task(
+        &self,
+        request: UpdateTaskParams,
+        ctx: RequestContext<RoleServer>,
+    ) -> Result<(), ErrorData> {
+        let who = Credentials::of(&ctx.extensions)?;
+        let tasks = self.surface.tasks();
+        tasks.update(&request.task_id, &who.principal.id, request.input_responses)
+    }
+
+    async fn cancel_task(
+        &self,
+        request: CancelTaskParams,
+        ctx: RequestContext<RoleServer>,
+    ) -> Result<(), ErrorData> {
+        let who = Credentials::of(&ctx.extensions)?;
+        let tasks = self.surface.tasks();
+        tasks.cancel(&request.task_id, &who.principal.id)
     }
 }

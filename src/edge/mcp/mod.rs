@@ -1,17 +1,36 @@
 //! MCP: one adapter over the registry, two transports around it.
+#![allow(
+    deprecated,
+    reason = "logging is deprecated since 2026-07-28, and is part of the eras before it, which are served"
+)]
 
 mod adapter;
+mod confirm;
+mod credentials;
+mod endpoint;
 mod envelope;
+mod fault;
+mod forward;
+mod light;
+mod offers;
+mod paging;
+mod selection;
 mod sessions;
 mod sse;
 mod streamable;
 mod surface;
+mod tasks;
+mod watch;
 
 use std::{collections::BTreeMap, sync::Arc};
 
 use axum::Router;
 use rmcp::ServerHandler;
 use tokio_util::sync::CancellationToken;
+
+use adapter::Adapter;
+use endpoint::Endpoint;
+pub use selection::Selection;
 
 use super::{HttpConfig, Hub, McpConfig};
 use crate::access::ServerId;
@@ -41,7 +60,10 @@ impl Transport {
 
 /// The MCP endpoints of every enabled server. One server's sessions are the same on its port and under its prefix.
 #[derive(Debug)]
-pub struct Endpoints(BTreeMap<ServerId, Router>);
+pub struct Endpoints {
+    servers: BTreeMap<ServerId, Router>,
+    all: Router,
+}
 
 impl Endpoints {
     /// Endpoints for all servers of `hub`. Their sessions and streams end when `stop` is cancelled.
@@ -52,20 +74,27 @@ impl Endpoints {
             stop: stop.clone(),
         };
         let surface = Arc::new(surface::Surface::new(Arc::clone(&hub.registry)));
-        let router = |server| {
-            let adapter = adapter::Adapter::new(Arc::clone(&surface), server);
-            transport.router(move || adapter.clone())
+        let router = |endpoint: Endpoint| {
+            let (surface, endpoint) = (Arc::clone(&surface), Arc::new(endpoint));
+            transport.router(move || Adapter::new(Arc::clone(&surface), Arc::clone(&endpoint)))
         };
-        Self(
-            hub.registry
+        Self {
+            servers: hub
+                .registry
                 .servers()
-                .map(|server| (server, router(server)))
+                .map(|server| (server, router(Endpoint::one(server))))
                 .collect(),
-        )
+            all: router(Endpoint::all(hub.mcp.light)),
+        }
+    }
+
+    /// `/mcp`, `/sse` and `/messages` of all enabled servers at once.
+    pub fn all(&self) -> Router {
+        self.all.clone()
     }
 
     /// `/mcp`, `/sse` and `/messages` of one server.
     pub fn router(&self, server: ServerId) -> Router {
-        self.0.get(&server).cloned().unwrap_or_default()
+        self.servers.get(&server).cloned().unwrap_or_default()
     }
 }

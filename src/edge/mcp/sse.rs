@@ -24,7 +24,7 @@ use tokio_util::sync::CancellationToken;
 
 use rmcp::ServerHandler;
 
-use super::{Transport, envelope};
+use super::{Selection, Transport, envelope};
 use crate::{access::Principal, edge::rest::query_pairs, tool::Pin};
 
 /// Messages waiting in either direction.
@@ -32,9 +32,16 @@ const QUEUE: usize = 32;
 /// How long a POST waits for a busy session before the client is told to come back.
 const POST_PATIENCE: Duration = Duration::from_secs(5);
 
+/// What the stream's URL confined the session to; the endpoint that it named carries none of it.
+#[derive(Clone)]
+struct Url {
+    pin: Pin,
+    selection: Selection,
+}
+
 struct Session {
     owner: Arc<str>,
-    pin: Pin,
+    url: Url,
     inbox: mpsc::Sender<ClientJsonRpcMessage>,
 }
 
@@ -96,6 +103,7 @@ async fn open<H, M>(
     State(streams): State<Streams<M>>,
     Extension(principal): Extension<Arc<Principal>>,
     Extension(pin): Extension<Pin>,
+    selection: Option<Extension<Selection>>,
     OriginalUri(uri): OriginalUri,
 ) -> Response
 where
@@ -108,7 +116,10 @@ where
     let (to_client, from_server) = mpsc::channel::<ServerJsonRpcMessage>(QUEUE);
     let session = Session {
         owner: Arc::clone(&principal.id),
-        pin,
+        url: Url {
+            pin,
+            selection: selection.map(|s| s.0).unwrap_or_default(),
+        },
         inbox: to_server,
     };
     if let Err(refusal) = streams.register(&id, session, &principal) {
@@ -189,11 +200,11 @@ impl<M> Streams<M> {
         &self,
         id: &str,
         principal: &Principal,
-    ) -> Option<(mpsc::Sender<ClientJsonRpcMessage>, Pin)> {
+    ) -> Option<(mpsc::Sender<ClientJsonRpcMessage>, Url)> {
         let open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
         open.get(id)
             .filter(|s| s.owner == principal.id)
-            .map(|s| (s.inbox.clone(), s.pin.clone()))
+            .map(|s| (s.inbox.clone(), s.url.clone()))
     }
 }
 
@@ -251,7 +262,7 @@ async fn message<M: Send + Sync>(
         .iter()
         .find(|(key, _)| key == "sessionId" || key == "session_id")
         .map(|(_, id)| id.as_str());
-    let Some((mut inbox, pin)) = id.and_then(|id| streams.find(id, &principal)) else {
+    let Some((mut inbox, url)) = id.and_then(|id| streams.find(id, &principal)) else {
         // Another's session answers like one that never was.
         return envelope::refuse(
             StatusCode::NOT_FOUND,
@@ -272,8 +283,8 @@ async fn message<M: Send + Sync>(
         let next = "not a JSON-RPC 2.0 message: send jsonrpc \"2.0\", id, method and params";
         return envelope::refuse(StatusCode::BAD_REQUEST, -32600, next).into();
     };
-    // The stream's URL may have pinned project and agent; the endpoint that it named carries neither.
-    parts.extensions.insert(pin);
+    parts.extensions.insert(url.pin);
+    parts.extensions.insert(url.selection);
     match &mut message {
         ClientJsonRpcMessage::Request(request) => {
             request.request.extensions_mut().insert(parts);

@@ -9,9 +9,11 @@ use std::{
 use rmcp::model::{Tool, ToolAnnotations};
 use tokio::sync::watch;
 
+use super::{light::Shown, tasks::Tasks};
+
 use crate::{
     access::Access,
-    tool::{Registry, Spec},
+    tool::{DynTool, Reach, Registry, Spec},
 };
 
 /// A tool as clients see it: with the scope arguments, and without them for callers that need not name any.
@@ -42,6 +44,28 @@ impl View {
         Self { registry, listed }
     }
 
+    /// The tool `name`, if clients may call it and `reach` shows it.
+    pub fn tool(&self, name: &str, reach: &Reach) -> Option<Arc<dyn DynTool>> {
+        self.registry
+            .find_any(name)
+            .filter(|tool| reach.shows(tool.spec()))
+            .cloned()
+    }
+
+    /// The tools that are `shown`, in a fixed order.
+    pub fn tools(&self, shown: &Shown<'_>) -> Vec<Tool> {
+        let listed = shown.specs().filter_map(|spec| self.listed(spec.name));
+        listed
+            .map(|listed| {
+                if shown.pinned {
+                    listed.pinned.clone()
+                } else {
+                    listed.full.clone()
+                }
+            })
+            .collect()
+    }
+
     /// The tool `name`, as clients see it.
     pub fn listed(&self, name: &str) -> Option<&Listed> {
         self.listed.get(name)
@@ -67,6 +91,7 @@ pub struct Surface {
     view: RwLock<Arc<View>>,
     /// Counts replacements, so that sessions can tell their clients.
     generation: watch::Sender<u64>,
+    tasks: Tasks,
 }
 
 impl fmt::Debug for Surface {
@@ -81,6 +106,7 @@ impl Surface {
         Self {
             view: RwLock::new(Arc::new(View::new(registry))),
             generation: watch::Sender::new(0),
+            tasks: Tasks::default(),
         }
     }
 
@@ -94,6 +120,11 @@ impl Surface {
         let view = Arc::new(View::new(registry));
         *self.view.write().unwrap_or_else(PoisonError::into_inner) = view;
         self.generation.send_modify(|n| *n += 1);
+    }
+
+    /// The calls that run on as tasks.
+    pub fn tasks(&self) -> &Tasks {
+        &self.tasks
     }
 
     /// Changes with every replacement.

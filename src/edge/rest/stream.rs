@@ -63,6 +63,9 @@ fn frames(state: State) -> impl Stream<Item = Result<Frame, Infallible>> + Send 
                     frame("progress", &data)
                 }
                 Event::Delta(text) => frame("delta", &json!({"text": text})),
+                Event::Log { level, message } => {
+                    frame("log", &json!({"level": level, "message": message}))
+                }
             };
             return Some((Ok(frame), State::Running(follow, guard)));
         }

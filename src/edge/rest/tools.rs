@@ -179,6 +179,7 @@ async fn call(
         request: incoming.id.clone(),
         cancel: cancel.clone(),
         events: None,
+        background: false,
     };
     if !streamed {
         return match hub.registry.call_json(tool.as_ref(), caller, args).await {

@@ -9,6 +9,8 @@ pub mod engine;
 mod failure;
 mod inputs;
 pub mod model;
+mod prompts;
+mod resources;
 mod routes;
 mod runs;
 pub mod store;
@@ -61,10 +63,14 @@ impl ToolServer for Cicd {
     const ID: ServerId = ServerId::Cicd;
     const CALLS: &'static [Dep] = &[Dep::write(ServerId::Git, "git_export_tree")];
     const ROUTES: &'static [Route] = routes::ROUTES;
+    const RESOURCES: &'static [Resource] = resources::RESOURCES;
+    const PROMPTS: &'static [Prompt] = prompts::PROMPTS;
+    const COMPLETIONS: &'static [Completion] = resources::COMPLETIONS;
 
     fn tools(set: &mut ToolSet<Self>) {
         set.add::<tools::run_workflow::RunWorkflow>()
             .add::<tools::get_workflow_run::GetWorkflowRun>()
+            .add::<tools::list_workflow_runs::ListWorkflowRuns>()
             .add::<tools::get_job_logs::GetJobLogs>()
             .add::<tools::cancel_workflow_run::CancelWorkflowRun>();
     }

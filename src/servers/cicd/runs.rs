@@ -26,7 +26,7 @@ use crate::{
         ids::{ProjectId, new_id},
     },
     db::DbError,
-    tool::{Host, Tasks, ToolError},
+    tool::{Change, Changes, Host, Tasks, ToolError},
 };
 
 /// Variable by which the processes of a whole run are found after a crash.
@@ -45,6 +45,7 @@ struct Inner {
     store: Store,
     data: PathBuf,
     clock: Clock,
+    changes: Changes,
     tasks: Tasks,
     owner: String,
     slots: Semaphore,
@@ -82,6 +83,7 @@ impl Runs {
             store: Store::new(host.db.clone()),
             data: tokio::fs::canonicalize(&host.data).await?,
             clock: host.clock.clone(),
+            changes: host.changes.clone(),
             tasks: host.tasks.clone(),
             owner: new_id("own"),
             live: Mutex::default(),
@@ -141,6 +143,7 @@ impl Runs {
             else {
                 return Ok::<_, DbError>(false);
             };
+            runs.tell(&run.scope.project, &run.id);
             let mut vars = runs.vars(&run, number, &workflow, vars);
             vars.extend(runs.0.config.env.clone());
             runs.start(run, workflow, vars);
@@ -163,6 +166,16 @@ impl Runs {
         Ok(asked)
     }
 
+    /// Tells subscribers that a run moved on.
+    fn tell(&self, project: &ProjectId, run: &str) {
+        self.0.changes.tell(Change {
+            project: project.clone(),
+            agent: None,
+            path: format!("runs/{run}"),
+            below: true,
+        });
+    }
+
     fn start(&self, run: NewRun, workflow: Workflow, vars: Vars) {
         let total = workflow.jobs.iter().map(|job| job.steps.len()).sum();
         let (sender, progress) = watch::channel(Progress {
@@ -183,6 +196,7 @@ impl Runs {
             let journal = Arc::new(Rows {
                 runs: runs.clone(),
                 run: run.id.clone(),
+                project: run.scope.project.clone(),
                 progress: sender,
             });
             let directory = runs.directory(&run.scope.project, &run.id);
@@ -203,6 +217,7 @@ impl Runs {
             })
             .await;
             runs.live().remove(&run.id);
+            journal.tell();
             journal
                 .progress
                 .send_modify(|progress| progress.ended = true);
@@ -366,16 +381,25 @@ impl Runs {
 struct Rows {
     runs: Runs,
     run: String,
+    project: ProjectId,
     progress: watch::Sender<Progress>,
+}
+
+impl Rows {
+    fn tell(&self) {
+        self.runs.tell(&self.project, &self.run);
+    }
 }
 
 impl Journal for Rows {
     async fn job(&self, job: usize, status: Status, message: Option<String>) -> Result<(), Broken> {
         let inner = &self.runs.0;
-        Ok(inner
+        inner
             .store
             .move_job(&self.run, job, status, message, inner.clock.now())
-            .await?)
+            .await?;
+        self.tell();
+        Ok(())
     }
 
     async fn step(
@@ -390,6 +414,7 @@ impl Journal for Rows {
             .store
             .move_step(&self.run, (job, step), status, report, inner.clock.now())
             .await?;
+        self.tell();
         self.progress.send_modify(|progress| {
             progress.done += usize::from(status.is_terminal());
             progress.what = format!("job {}, step {}: {}", job + 1, step + 1, status.as_str());

@@ -7,6 +7,8 @@ mod config;
 pub mod engine;
 mod fault;
 pub mod model;
+mod prompts;
+mod resources;
 mod routes;
 pub mod tools;
 
@@ -95,6 +97,9 @@ impl CodeAnalysis {
 impl ToolServer for CodeAnalysis {
     const ID: ServerId = ServerId::CodeAnalysis;
     const ROUTES: &'static [Route] = routes::ROUTES;
+    const RESOURCES: &'static [Resource] = resources::RESOURCES;
+    const PROMPTS: &'static [Prompt] = prompts::PROMPTS;
+    const COMPLETIONS: &'static [Completion] = resources::COMPLETIONS;
 
     fn tools(set: &mut ToolSet<Self>) {
         set.add::<tools::outline::Outline>()

@@ -3,6 +3,7 @@
 mod config;
 pub mod engine;
 mod fault;
+mod resources;
 mod routes;
 pub mod tools;
 
@@ -56,6 +57,8 @@ impl FileSystem {
 impl ToolServer for FileSystem {
     const ID: ServerId = ServerId::FileSystem;
     const ROUTES: &'static [Route] = routes::ROUTES;
+    const RESOURCES: &'static [Resource] = resources::RESOURCES;
+    const COMPLETIONS: &'static [Completion] = resources::COMPLETIONS;
 
     fn tools(set: &mut ToolSet<Self>) {
         set.add::<tools::read_text_file::ReadTextFile>();
@@ -69,6 +72,12 @@ impl ToolServer for FileSystem {
 /// The tree that a call works in.
 fn tree(ctx: &Ctx, repo: Option<RepoName>) -> Result<TreeId, ToolError> {
     TreeId::new(ctx.scope(), repo).map_err(|error| ToolError::invalid("/repo", error.to_string()))
+}
+
+/// Tells subscribers that a file of the caller's workspace changed, and with it its git status.
+fn changed(ctx: &Ctx, path: &str) {
+    ctx.changed_own(format!("files/{path}"), false);
+    ctx.changed_own("git", true);
 }
 
 /// A file's path. A `/` at the end is a slip that is told, not guessed.

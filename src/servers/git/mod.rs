@@ -3,6 +3,8 @@
 mod config;
 pub mod engine;
 mod fault;
+mod prompts;
+mod resources;
 mod routes;
 pub mod tools;
 
@@ -64,13 +66,18 @@ impl Git {
             let _lock = lock;
             work(session, stop)
         };
-        self.look(ctx, repo, locked).await
+        self.look(ctx, repo, locked)
+            .await
+            .inspect(|_| ctx.changed_own("git", true))
     }
 }
 
 impl ToolServer for Git {
     const ID: ServerId = ServerId::Git;
     const ROUTES: &'static [Route] = routes::ROUTES;
+    const RESOURCES: &'static [Resource] = resources::RESOURCES;
+    const PROMPTS: &'static [Prompt] = prompts::PROMPTS;
+    const COMPLETIONS: &'static [Completion] = resources::COMPLETIONS;
 
     fn tools(set: &mut ToolSet<Self>) {
         set.add::<tools::git_init::GitInit>()
@@ -79,6 +86,7 @@ impl ToolServer for Git {
             .add::<tools::git_commit::GitCommit>()
             .add::<tools::git_log::GitLog>()
             .add::<tools::git_diff::GitDiff>()
+            .add::<tools::git_list_branches::GitListBranches>()
             .add::<tools::git_create_branch::GitCreateBranch>()
             .add::<tools::git_checkout::GitCheckout>()
             .add::<tools::git_export_tree::GitExportTree>();

@@ -4,6 +4,8 @@
 mod config;
 mod engine;
 pub mod model;
+mod prompts;
+mod resources;
 mod routes;
 pub mod store;
 pub mod tools;
@@ -39,6 +41,9 @@ impl Issues {
 impl ToolServer for Issues {
     const ID: ServerId = ServerId::Issues;
     const ROUTES: &'static [Route] = routes::ROUTES;
+    const RESOURCES: &'static [Resource] = resources::RESOURCES;
+    const PROMPTS: &'static [Prompt] = prompts::PROMPTS;
+    const COMPLETIONS: &'static [Completion] = resources::COMPLETIONS;
 
     fn tools(set: &mut ToolSet<Self>) {
         set.add::<CreateIssue>()

@@ -4,6 +4,8 @@ mod config;
 pub mod engine;
 mod indexer;
 pub mod model;
+mod prompts;
+mod resources;
 mod retrieve;
 mod routes;
 pub mod store;
@@ -16,7 +18,7 @@ use indexer::Indexer;
 use store::KnowledgeStore;
 use tools::{
     add_document::AddDocument, delete_document::DeleteDocument, get_document::GetDocument,
-    search_knowledge::SearchKnowledge,
+    list_documents::ListDocuments, search_knowledge::SearchKnowledge,
 };
 
 /// The knowledge base server.
@@ -47,10 +49,14 @@ impl KnowledgeBase {
 impl ToolServer for KnowledgeBase {
     const ID: ServerId = ServerId::KnowledgeBase;
     const ROUTES: &'static [Route] = routes::ROUTES;
+    const RESOURCES: &'static [Resource] = resources::RESOURCES;
+    const PROMPTS: &'static [Prompt] = prompts::PROMPTS;
+    const COMPLETIONS: &'static [Completion] = resources::COMPLETIONS;
 
     fn tools(set: &mut ToolSet<Self>) {
         set.add::<AddDocument>()
             .add::<GetDocument>()
+            .add::<ListDocuments>()
             .add::<DeleteDocument>()
             .add::<SearchKnowledge>();
     }

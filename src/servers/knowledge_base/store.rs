@@ -2,9 +2,11 @@
 
 mod feed;
 mod hits;
+mod list;
 mod write;
 
 pub use hits::HitRow;
+pub use list::DocumentsFilter;
 
 use crate::{
     base::clock::Millis, db::Db, on_db, servers::knowledge_base::model::Realm, tool::ToolError,

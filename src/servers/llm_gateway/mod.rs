@@ -7,7 +7,9 @@ mod config;
 pub mod engine;
 pub mod model;
 mod models;
+mod prompts;
 mod requests;
+mod resources;
 mod routes;
 pub mod store;
 pub mod tools;
@@ -86,6 +88,9 @@ impl LlmGateway {
 impl ToolServer for LlmGateway {
     const ID: ServerId = ServerId::LlmGateway;
     const ROUTES: &'static [Route] = routes::ROUTES;
+    const RESOURCES: &'static [Resource] = resources::RESOURCES;
+    const PROMPTS: &'static [Prompt] = prompts::PROMPTS;
+    const COMPLETIONS: &'static [Completion] = resources::COMPLETIONS;
 
     fn tools(set: &mut ToolSet<Self>) {
         set.add::<tools::chat::Chat>()

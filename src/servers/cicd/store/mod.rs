@@ -6,6 +6,8 @@
 mod moves;
 mod read;
 
+pub use read::RunsFilter;
+
 use sqlx::QueryBuilder;
 
 use super::engine::workflow::{Step, Workflow};

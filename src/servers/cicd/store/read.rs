@@ -1,5 +1,7 @@
 //! Reading runs, jobs and steps.
 
+use serde::Serialize;
+
 use super::{
     super::model::{Job, Run, Status, Step},
     Store,
@@ -10,6 +12,17 @@ use crate::{
     on_db,
     project::Scope,
 };
+
+/// Which runs are meant.
+#[derive(Debug, Clone, Default, Serialize)]
+pub struct RunsFilter {
+    /// Those that stand so.
+    pub status: Option<Status>,
+    /// Those of this workflow.
+    pub workflow: Option<String>,
+    /// Those that this agent started.
+    pub agent: Option<String>,
+}
 
 #[derive(sqlx::FromRow)]
 struct RunRow {
@@ -82,6 +95,30 @@ impl Store {
             .fetch_optional(pool)
             .await)?;
         Ok(row.map(Run::from))
+    }
+
+    /// Runs of the project, newest first, those with a lower number than `before`.
+    pub async fn runs(
+        &self,
+        project: &ProjectId,
+        filter: &RunsFilter,
+        before: Option<i64>,
+        limit: u32,
+    ) -> Result<Vec<Run>, DbError> {
+        let sql = "select id, agent_id, number, workflow, name, repo, revision, commit_id, status, message, queued_ms, \
+                   started_ms, ended_ms from cicd_run where project_id = $1 and number < $2 \
+                   and ($3 = '' or status = $3) and ($4 = '' or workflow = $4) and ($5 = '' or agent_id = $5) \
+                   order by number desc limit $6";
+        let rows: Vec<RunRow> = on_db!(&self.db, pool => sqlx::query_as(sql)
+            .bind(project.as_str())
+            .bind(before.unwrap_or(i64::MAX))
+            .bind(filter.status.map_or("", Status::as_str))
+            .bind(filter.workflow.as_deref().unwrap_or_default())
+            .bind(filter.agent.as_deref().unwrap_or_default())
+            .bind(i64::from(limit))
+            .fetch_all(pool)
+            .await)?;
+        Ok(rows.into_iter().map(Run::from).collect())
     }
 
     /// The jobs of a run with their steps. The run's project must have been checked by [`Store::run`].

@@ -48,6 +48,7 @@ impl Tool for CancelWorkflowRun {
         destructive: true,
         idempotent: true,
         open_world: false,
+        ..Hints::of(Access::Write)
     };
 
     async fn run(server: &Cicd, ctx: &Ctx, args: Args) -> Result<Output, ToolError> {

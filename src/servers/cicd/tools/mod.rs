@@ -3,4 +3,5 @@
 pub mod cancel_workflow_run;
 pub mod get_job_logs;
 pub mod get_workflow_run;
+pub mod list_workflow_runs;
 pub mod run_workflow;

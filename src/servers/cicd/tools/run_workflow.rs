@@ -15,6 +15,7 @@ use crate::{
             failure::{self, Failure},
             inputs,
             model::Run,
+            runs::Runs,
             store::NewRun,
             tree,
         },
@@ -22,6 +23,9 @@ use crate::{
     },
     tool::prelude::*,
 };
+
+/// What is left of a task's time for its answer.
+const ANSWER: Duration = Duration::from_secs(5);
 
 /// Marker: mounted once in `mod.rs`.
 #[derive(Debug)]
@@ -81,10 +85,11 @@ impl Tool for RunWorkflow {
     const ABOUT: &'static str = "Run a GitHub-Actions-syntax workflow on a commit of the project: a file of that commit, or \
         inline YAML. Jobs run as processes on this machine; `uses` other than actions/checkout, `${{ }}`, matrix, \
         containers and services are refused with their line before anything starts. Returns the run with its id: at \
-        once, or after up to wait_ms with the first failure. Follow it with get_workflow_run, read output with \
+        once, or after up to wait_ms with the first failure; a call that is cancelled while it waits cancels the run. Follow it with get_workflow_run, read output with \
         get_job_logs.";
     const ACCESS: Access = Access::Write;
     const DEADLINE: Duration = Duration::from_secs(120);
+    const TASK: Option<Duration> = Some(Duration::from_hours(6));
 
     async fn run(server: &Cicd, ctx: &Ctx, args: Args) -> Result<Output, ToolError> {
         let hash = request_hash(&args);
@@ -183,11 +188,18 @@ async fn answer(
     wait_ms: u64,
     replayed: bool,
 ) -> Result<Output, ToolError> {
-    wait(server, ctx, id, Duration::from_millis(wait_ms)).await;
+    let waits = ctx.is_task() || wait_ms > 0;
+    let until = if ctx.is_task() {
+        // Its client asks for the end, however far off it is.
+        ctx.deadline() - ANSWER
+    } else {
+        Instant::now() + Duration::from_millis(wait_ms)
+    };
+    wait(server, ctx, id, until).await;
     let run = server.runs.store().run(ctx.project(), id).await?;
     let run = run.ok_or_else(|| ToolError::not_found("run", id))?;
     let mut failure = None;
-    if wait_ms > 0 {
+    if waits {
         let jobs = server.runs.store().jobs(id).await?;
         failure = failure::first(ctx, &server.runs.directory(ctx.project(), id), &jobs).await?;
     }
@@ -199,20 +211,47 @@ async fn answer(
 }
 
 /// Waits for the end of a run of this process, telling the caller how far it is.
-async fn wait(server: &Cicd, ctx: &Ctx, id: &str, patience: Duration) {
+async fn wait(server: &Cicd, ctx: &Ctx, id: &str, until: Instant) {
     let Some(mut progress) = server.runs.progress(id) else {
         return;
     };
-    let until = Instant::now() + patience;
+    let _with_the_call = CancelWith {
+        runs: &server.runs,
+        ctx,
+        id,
+    };
     loop {
         let now = progress.borrow_and_update().clone();
         if now.ended || Instant::now() >= until {
             return;
         }
+        ctx.log(Level::Info, format!("run {id}: {}", now.what));
         ctx.progress(now.done as f64, Some(now.total as f64), now.what);
         if !matches!(timeout_at(until, progress.changed()).await, Ok(Ok(()))) {
             return;
         }
+    }
+}
+
+/// Cancels a run whose caller cancelled the call that waited for it.
+struct CancelWith<'a> {
+    runs: &'a Runs,
+    ctx: &'a Ctx,
+    id: &'a str,
+}
+
+impl Drop for CancelWith<'_> {
+    fn drop(&mut self) {
+        if !self.ctx.cancel().is_cancelled() {
+            return;
+        }
+        let (runs, project) = (self.runs.clone(), self.ctx.project().clone());
+        let id = self.id.to_owned();
+        tokio::spawn(async move {
+            if let Err(error) = runs.cancel(&project, &id).await {
+                tracing::warn!(%error, run = id, "a run was not cancelled with its call");
+            }
+        });
     }
 }
 

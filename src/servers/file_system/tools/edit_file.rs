@@ -5,7 +5,7 @@ use serde_json::json;
 use crate::{
     base::beneath::{Existing, RelPath},
     servers::file_system::{
-        FileSystem, check_version, content,
+        FileSystem, changed, check_version, content,
         engine::{
             diff,
             edit::{self, Done, Edit, EditError, Matched},
@@ -171,6 +171,11 @@ impl Tool for EditFile {
             })
         })
         .await
+        .inspect(|done: &Output| {
+            if !done.dry_run {
+                changed(ctx, &done.path);
+            }
+        })
     }
 }
 

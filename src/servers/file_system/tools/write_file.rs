@@ -3,7 +3,7 @@
 use crate::{
     base::beneath::{Beneath, Existing, RelPath},
     servers::file_system::{
-        FileSystem, check_version, content,
+        FileSystem, changed, check_version, content,
         engine::{
             etag,
             newline::LineEnding,
@@ -150,6 +150,7 @@ impl Tool for WriteFile {
             })
         })
         .await
+        .inspect(|done: &Output| changed(ctx, &done.path))
     }
 }
 

@@ -64,6 +64,7 @@ impl Tool for GitCheckout {
                 })
             })
             .await
+            .inspect(|_| ctx.changed_own("files", true))
     }
 }
 

@@ -53,6 +53,7 @@ impl Tool for GitCreateBranch {
 
     async fn run(server: &Git, ctx: &Ctx, args: Args) -> Result<Output, ToolError> {
         let agent = ctx.agent().clone();
+        let checkout = args.checkout;
         server
             .change(ctx, args.repo, move |session, _| {
                 let repository = &session.repository;
@@ -73,6 +74,11 @@ impl Tool for GitCreateBranch {
                 })
             })
             .await
+            .inspect(|_| {
+                if checkout {
+                    ctx.changed_own("files", true);
+                }
+            })
     }
 }
 

@@ -7,6 +7,7 @@ pub mod git_create_branch;
 pub mod git_diff;
 pub mod git_export_tree;
 pub mod git_init;
+pub mod git_list_branches;
 pub mod git_log;
 pub mod git_status;
 

@@ -5,6 +5,7 @@ use sqlx::{Database, QueryBuilder};
 
 use crate::{
     base::clock::Millis,
+    db::like,
     on_db,
     servers::issues::{
         model::{Filter, Kind, Sort, State},
@@ -234,19 +235,6 @@ where
             .push_bind(pattern)
             .push(") escape '\\')");
     }
-}
-
-/// A LIKE pattern that finds `text` anywhere, taking none of its characters for a wildcard.
-fn like(text: &str) -> String {
-    let mut pattern = String::from("%");
-    for c in text.chars() {
-        if matches!(c, '%' | '_' | '\\') {
-            pattern.push('\\');
-        }
-        pattern.push(c);
-    }
-    pattern.push('%');
-    pattern
 }
 
 fn order<'q, DB: Database>(query: &mut QueryBuilder<DB>, sort: Sort, after: Option<After>)

@@ -55,6 +55,7 @@ impl Tool for AddIssueComment {
         destructive: false,
         idempotent: false,
         open_world: false,
+        ..Hints::of(Access::Write)
     };
 
     async fn run(server: &Issues, ctx: &Ctx, args: Args) -> Result<Output, ToolError> {
@@ -74,6 +75,7 @@ impl Tool for AddIssueComment {
             once: once(args.idempotency_key, &sent),
         };
         let added = server.store.comment(ctx.scope(), new, ctx.now()).await?;
+        ctx.changed(format!("issues/{}", args.number));
         Ok(Output {
             comment_id: added.comment_id,
             version: added.version,

@@ -97,6 +97,7 @@ impl Tool for ClaimIssue {
         destructive: false,
         idempotent: false,
         open_world: false,
+        ..Hints::of(Access::Write)
     };
 
     async fn run(server: &Issues, ctx: &Ctx, args: Args) -> Result<Output, ToolError> {
@@ -122,6 +123,7 @@ impl Tool for ClaimIssue {
             once: once(args.idempotency_key, &sent),
         };
         let claimed = server.store.claim(ctx.scope(), new, ctx.now()).await?;
+        ctx.changed(format!("issues/{}", claimed.number));
         let fields = claimed.fields;
         let (body, truncated) = part(&fields.body, 0, BODY);
         Ok(Output {

@@ -69,6 +69,7 @@ impl Tool for CreateIssue {
         destructive: false,
         idempotent: false,
         open_world: false,
+        ..Hints::of(Access::Write)
     };
 
     async fn run(server: &Issues, ctx: &Ctx, args: Args) -> Result<Output, ToolError> {
@@ -92,6 +93,7 @@ impl Tool for CreateIssue {
         let once = once(args.idempotency_key, &json!(fields));
         let new = NewIssue { fields, once };
         let number = server.store.create(ctx.scope(), new, ctx.now()).await?;
+        ctx.changed(format!("issues/{number}"));
         Ok(Output { number, version: 1 })
     }
 }

@@ -141,6 +141,7 @@ impl Tool for UpdateIssue {
             patch,
         };
         let done = server.store.update(ctx.scope(), update, ctx.now()).await?;
+        ctx.changed(format!("issues/{}", args.number));
         Ok(Output {
             number: args.number,
             version: done.version,

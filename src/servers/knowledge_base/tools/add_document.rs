@@ -96,6 +96,7 @@ impl Tool for AddDocument {
         destructive: false,
         idempotent: true,
         open_world: false,
+        ..Hints::of(Access::Write)
     };
 
     async fn run(server: &KnowledgeBase, ctx: &Ctx, args: Args) -> Result<Output, ToolError> {
@@ -155,6 +156,7 @@ impl Tool for AddDocument {
             .store
             .add(new, ctx.agent().as_str(), ctx.now())
             .await?;
+        ctx.changed(format!("knowledge/{}", added.document_id));
         server.indexer.wake();
         let wait = Duration::from_millis(u64::from(args.wait_ms.unwrap_or(WAIT_MS)));
         let searchable = server.indexer.reach(added.seq, wait).await;

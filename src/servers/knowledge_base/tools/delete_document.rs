@@ -33,6 +33,10 @@ impl Tool for DeleteDocument {
     const NAME: &'static str = "delete_document";
     const ABOUT: &'static str = "Delete a document from the knowledge base: neither get_document nor search_knowledge \
         shows it any more. To correct a document use add_document with its external_id instead. Returns its id and seq.";
+    const HINTS: Hints = Hints {
+        irreversible: true,
+        ..Hints::of(Access::Write)
+    };
     const ACCESS: Access = Access::Write;
 
     async fn run(server: &KnowledgeBase, ctx: &Ctx, args: Args) -> Result<Output, ToolError> {
@@ -46,6 +50,7 @@ impl Tool for DeleteDocument {
             .delete(&owner.realm(ctx), &id, ctx.now())
             .await?
             .ok_or_else(|| no_document(&id))?;
+        ctx.changed(format!("knowledge/{id}"));
         server.indexer.wake();
         Ok(Output {
             document_id: id,

@@ -3,6 +3,7 @@
 pub mod add_document;
 pub mod delete_document;
 pub mod get_document;
+pub mod list_documents;
 pub mod search_knowledge;
 
 use crate::{

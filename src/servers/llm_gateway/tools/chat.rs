@@ -109,6 +109,7 @@ impl Tool for Chat {
         destructive: false,
         idempotent: false,
         open_world: true,
+        ..Hints::of(Access::Write)
     };
     const DEADLINE: Duration = Duration::from_secs(600);
 

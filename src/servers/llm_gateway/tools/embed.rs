@@ -68,6 +68,7 @@ impl Tool for Embed {
         destructive: false,
         idempotent: false,
         open_world: true,
+        ..Hints::of(Access::Write)
     };
     const DEADLINE: Duration = Duration::from_secs(120);
 
