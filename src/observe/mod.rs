@@ -39,7 +39,7 @@ pub enum LogFormat {
 }
 
 /// These log whole requests, upstream error bodies that may echo a key, or every commit.
-const QUIET: &str = "rmcp=warn,tantivy=warn,sqlx=warn,hyper=info,reqwest=info,genai=off";
+const QUIET: &str = "rmcp=error,tantivy=warn,sqlx=warn,hyper=info,reqwest=info,genai=off";
 
 /// Starts logging to standard error. A bad filter is an error; starting twice is not.
 pub fn start_logging(config: &ObserveConfig) -> anyhow::Result<()> {

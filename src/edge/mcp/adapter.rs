@@ -8,7 +8,7 @@ use std::{
 use rmcp::{
     ErrorData, RoleServer, ServerHandler,
     model::{
-        CacheScope, CallToolRequestParams, CallToolResponse, CallToolResult, CancelTaskParams,
+        CacheScope, CallToolRequestParams, CallToolResponse, CancelTaskParams,
         CompleteRequestParams, CompleteResult, CompletionInfo, GetPromptRequestParams,
         GetPromptResponse, GetTaskParams, GetTaskResult, ListPromptsResult,
         ListResourceTemplatesResult, ListResourcesResult, ListToolsResult, PaginatedRequestParams,
@@ -20,27 +20,25 @@ use rmcp::{
 };
 
 use super::{
-    confirm,
     credentials::Credentials,
     endpoint::Endpoint,
-    fault,
-    forward::{self, Forward},
+    fault, forward,
     light::{self, Shown},
     offers, paging,
     surface::{Surface, View},
     watch::{self, Targets, Watch},
 };
-use crate::tool::{DynTool, Level, Reach};
+use crate::tool::{Level, Reach};
 
 /// How long a client may show a list without asking again: it is told when the list changes.
 const LIST_TTL_MS: u64 = 60_000;
 
 /// One session of an endpoint.
 pub struct Adapter {
-    surface: Arc<Surface>,
-    endpoint: Arc<Endpoint>,
+    pub(super) surface: Arc<Surface>,
+    pub(super) endpoint: Arc<Endpoint>,
+    pub(super) level: Mutex<Level>,
     watch: Watch,
-    level: Mutex<Level>,
 }
 
 impl fmt::Debug for Adapter {
@@ -50,15 +48,15 @@ impl fmt::Debug for Adapter {
 }
 
 /// What a request is about: who sent it, and what of the hub it sees.
-struct Sight {
-    who: Credentials,
-    view: Arc<View>,
-    reach: Reach,
-    light: bool,
+pub(super) struct Sight {
+    pub who: Credentials,
+    pub view: Arc<View>,
+    pub reach: Reach,
+    pub light: bool,
 }
 
 impl Sight {
-    fn shown(&self) -> Shown<'_> {
+    pub fn shown(&self) -> Shown<'_> {
         Shown {
             view: &self.view,
             reach: &self.reach,
@@ -89,84 +87,6 @@ impl Adapter {
         })
     }
 
-    /// From which level on the client wants log messages.
-    fn log_level(&self, ctx: &RequestContext<RoleServer>) -> Option<Level> {
-        if offers::is_stateless(ctx) {
-            return ctx.meta.log_level().map(forward::level);
-        }
-        Some(*self.level.lock().unwrap_or_else(PoisonError::into_inner))
-    }
-
-    async fn call(
-        &self,
-        sight: &Sight,
-        tool: Arc<dyn DynTool>,
-        request: CallToolRequestParams,
-        ctx: &RequestContext<RoleServer>,
-    ) -> Result<CallToolResponse, ErrorData> {
-        let spec = Arc::clone(tool.spec());
-        if let Some(instead) = confirm::ask(&spec, &request, ctx).await {
-            return Ok(instead);
-        }
-        let args = request.arguments.unwrap_or_default();
-        let registry = &sight.view.registry;
-        let with_tasks = ctx
-            .client_capabilities()
-            .is_some_and(|c| c.supports_tasks());
-        if let Some(may_run) = spec.task.filter(|_| with_tasks) {
-            let caller = sight.who.caller(ctx, None);
-            let tasks = self.surface.tasks();
-            let registry = Arc::clone(registry);
-            return tasks
-                .start(registry, tool, caller, args, may_run)
-                .map(CallToolResponse::from);
-        }
-        let wanted = forward::Wanted {
-            progress: ctx.meta.get_progress_token(),
-            log: self.log_level(ctx),
-            logger: spec.name,
-        };
-        let forward = Forward::start(ctx.peer.clone(), wanted);
-        let events = forward.as_ref().map(|f| Arc::clone(&f.events));
-        let caller = sight.who.caller(ctx, events);
-        let done = registry.call_json(tool.as_ref(), caller, args).await;
-        if let Some(forward) = forward {
-            forward.finish().await;
-        }
-        Ok(match done {
-            Ok(value) => CallToolResult::structured(value).into(),
-            Err(error) => fault::result(&error).into(),
-        })
-    }
-
-    async fn call_light(
-        &self,
-        sight: &Sight,
-        mut request: CallToolRequestParams,
-        ctx: &RequestContext<RoleServer>,
-    ) -> Result<CallToolResponse, ErrorData> {
-        let args = request.arguments.take().unwrap_or_default();
-        let answer = match &*request.name {
-            light::SEARCH => sight.shown().search(args),
-            light::DESCRIBE => sight.shown().describe(args),
-            light::CALL => match light::read::<light::Call>(args) {
-                Ok(call) => match sight.view.tool(&call.name, &sight.reach) {
-                    Some(tool) => {
-                        request.arguments = Some(call.arguments);
-                        return self.call(sight, tool, request, ctx).await;
-                    }
-                    None => Err(light::no_tool(&call.name)),
-                },
-                Err(error) => Err(error),
-            },
-            other => return Err(unknown_tool(other, &self.endpoint)),
-        };
-        Ok(match answer {
-            Ok(value) => CallToolResult::structured(value).into(),
-            Err(error) => fault::result(&error).into(),
-        })
-    }
-
     /// Reads a resource to see that it is there for the caller, and subscribes to it.
     async fn subscribe_to(
         &self,
@@ -181,15 +101,6 @@ impl Adapter {
         let principal = Arc::clone(&sight.who.principal);
         targets.add(uri.to_owned(), principal, content.target)
     }
-}
-
-fn unknown_tool(name: &str, endpoint: &Endpoint) -> ErrorData {
-    let name: String = name.chars().take(100).collect();
-    let message = format!(
-        "unknown tool {name:?}: tools/list shows what {} offers",
-        endpoint.name
-    );
-    ErrorData::invalid_params(message, None)
 }
 
 fn cursor(request: Option<PaginatedRequestParams>) -> Option<String> {
@@ -243,13 +154,7 @@ impl ServerHandler for Adapter {
         ctx: RequestContext<RoleServer>,
     ) -> Result<CallToolResponse, ErrorData> {
         let sight = self.sight(&ctx)?;
-        if sight.light {
-            return self.call_light(&sight, request, &ctx).await;
-        }
-        let Some(tool) = sight.view.tool(&request.name, &sight.reach) else {
-            return Err(unknown_tool(&request.name, &self.endpoint));
-        };
-        self.call(&sight, tool, request, &ctx).await
+        self.call_named(&sight, request, &ctx).await
     }
 
     async fn list_resources(

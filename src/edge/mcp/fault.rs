@@ -40,7 +40,8 @@ pub fn error(error: &ToolError) -> ErrorData {
 /// A resource that could not be read. What is not there and what is another's answer alike.
 pub fn resource(failed: &ToolError, uri: &str) -> ErrorData {
     match failed.code {
-        Code::NotFound | Code::Forbidden => {
+        // A conflict says that there is nothing to show yet: no repository, no commit.
+        Code::NotFound | Code::Forbidden | Code::Conflict => {
             ErrorData::resource_not_found(failed.message.clone(), Some(json!({"uri": uri})))
         }
         _ => error(failed),

@@ -5,6 +5,7 @@
 )]
 
 mod adapter;
+mod call;
 mod confirm;
 mod credentials;
 mod endpoint;

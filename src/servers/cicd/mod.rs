@@ -6,6 +6,7 @@
 
 pub mod config;
 pub mod engine;
+mod environment;
 mod failure;
 mod inputs;
 pub mod model;

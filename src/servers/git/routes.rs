@@ -9,6 +9,7 @@ pub(super) const ROUTES: &[Route] = &[
     Route::post("/api/v1/git/commits", "git_commit"),
     Route::get("/api/v1/git/log", "git_log"),
     Route::get("/api/v1/git/diff", "git_diff"),
+    Route::get("/api/v1/git/branches", "git_list_branches"),
     Route::post("/api/v1/git/branches", "git_create_branch"),
     Route::post("/api/v1/git/checkout", "git_checkout"),
 ];

@@ -4,6 +4,7 @@ use crate::tool::prelude::Route;
 
 pub const ROUTES: &[Route] = &[
     Route::post("/api/v1/knowledge/search", "search_knowledge"),
+    Route::get("/api/v1/knowledge/documents", "list_documents"),
     Route::post("/api/v1/knowledge/documents", "add_document"),
     Route::get("/api/v1/knowledge/documents/{document_id}", "get_document"),
     Route::delete(

@@ -1,6 +1,10 @@
 //! What the edge owes to clients that mean well and to those that do not.
 
+mod aggregate;
 mod bad_input;
 mod hygiene;
+mod offers;
 mod sessions;
 mod streaming;
+mod subscriptions;
+mod tasks;

@@ -135,7 +135,11 @@ pub const INITIALIZE: &str = r#"{"jsonrpc":"2.0","id":0,"method":"initialize","p
 
 impl Session {
     pub async fn open(http: &reqwest::Client, base: &str, token: &str) -> Self {
-        let url = format!("{base}/mcp");
+        Self::open_url(http, format!("{base}/mcp"), token).await
+    }
+
+    /// Opens a session at a URL with a query.
+    pub async fn open_url(http: &reqwest::Client, url: String, token: &str) -> Self {
         let mut session = Self {
             http: http.clone(),
             url,
@@ -196,13 +200,27 @@ pub struct Stateless {
 }
 
 impl Stateless {
-    pub fn post(&self, id: u64, method: &str, mut params: Value) -> reqwest::RequestBuilder {
+    pub fn post(&self, id: u64, method: &str, params: Value) -> reqwest::RequestBuilder {
+        self.post_able(id, method, params, json!({}))
+    }
+
+    /// As a client with these capabilities.
+    pub fn post_able(
+        &self,
+        id: u64,
+        method: &str,
+        mut params: Value,
+        capabilities: Value,
+    ) -> reqwest::RequestBuilder {
         params["_meta"] = json!({
             "io.modelcontextprotocol/protocolVersion": "2026-07-28",
-            "io.modelcontextprotocol/clientCapabilities": {},
+            "io.modelcontextprotocol/clientCapabilities": capabilities,
             "io.modelcontextprotocol/clientInfo": {"name": "it", "version": "1"},
         });
-        let name = params["name"].as_str().unwrap_or_default().to_owned();
+        let name = ["name", "uri", "taskId"]
+            .iter()
+            .find_map(|key| params[key].as_str());
+        let name = name.unwrap_or_default().to_owned();
         let message = json!({"jsonrpc": "2.0", "id": id, "method": method, "params": params});
         let request = self
             .http

@@ -4,7 +4,7 @@ mod faces;
 mod hub;
 mod sse;
 
-pub use faces::{Face, Faces, Refusal, Rest, Session, Stateless};
+pub use faces::{Face, Faces, Refusal, Rest, Session, Stateless, answer, outcome};
 pub use hub::{Hub, Settings};
 pub use sse::Sse;
 

@@ -40,7 +40,12 @@ impl Drop for Sse {
 impl Sse {
     /// Opens a stream and initializes.
     pub async fn open(http: &reqwest::Client, base: &str, token: &str) -> Self {
-        let sse = Self::connect(http, base, token).await;
+        Self::open_url(http, &format!("{base}/sse"), token).await
+    }
+
+    /// Opens a stream at a URL with a query, and initializes.
+    pub async fn open_url(http: &reqwest::Client, url: &str, token: &str) -> Self {
+        let sse = Self::connect_url(http, url, token).await;
         let answer = sse.send(0, INITIALIZE.into()).await;
         assert!(
             answer["result"]["serverInfo"]["name"].is_string(),
@@ -53,12 +58,11 @@ impl Sse {
 
     /// Opens a stream only.
     pub async fn connect(http: &reqwest::Client, base: &str, token: &str) -> Self {
-        let response = http
-            .get(format!("{base}/sse"))
-            .bearer_auth(token)
-            .send()
-            .await
-            .unwrap();
+        Self::connect_url(http, &format!("{base}/sse"), token).await
+    }
+
+    async fn connect_url(http: &reqwest::Client, url: &str, token: &str) -> Self {
+        let response = http.get(url).bearer_auth(token).send().await.unwrap();
         assert_eq!(response.status(), 200);
         assert_eq!(response.headers()["content-type"], "text/event-stream");
         assert_eq!(response.headers()["x-accel-buffering"], "no");
@@ -103,7 +107,7 @@ impl Sse {
             answers.lock().unwrap().clear();
         });
         let path = endpoint.recv().await.unwrap();
-        let origin = base.splitn(4, '/').take(3).collect::<Vec<_>>().join("/");
+        let origin = url.splitn(4, '/').take(3).collect::<Vec<_>>().join("/");
         Self {
             http: http.clone(),
             messages: format!("{origin}{path}"),

@@ -159,7 +159,10 @@ mod tests {
             .iter()
             .map(|i| i["branch"].clone())
             .collect();
-        assert_eq!(names, ["agent/ann/work", "feature/a", "feature/b", "other"]);
+        assert_eq!(
+            names,
+            ["agent/ann/work", "feature/a", "feature/b", "main", "other"]
+        );
         assert_eq!(all["items"][0]["current"], true);
         assert_eq!(all["items"][0]["commit"], commit);
         let sent = json!({"prefix": "feature/", "limit": 1});

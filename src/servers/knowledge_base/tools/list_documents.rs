@@ -159,9 +159,8 @@ mod tests {
             ("Gamma", json!({"scope": "global"})),
         ] {
             let mut sent = more;
-            sent["source"] = json!({"text": format!("about {title}")});
             sent["title"] = title.into();
-            add(&team, sent).await;
+            add(&team, &format!("about {title}"), sent).await;
         }
         let titles = async |team: &crate::test::Team, sent| -> Vec<String> {
             let page = team.call_json("list_documents", sent).await.unwrap();
