@@ -330,13 +330,13 @@ impl App {
     async fn drain(&self, streams: &CancellationToken, serving: Vec<tokio::task::JoinHandle<()>>) {
         let patience = Duration::from_secs(self.settings.http.drain_s);
         let idle = async {
-            while self.hub.registry.running() > 0 {
+            while self.hub.registry.running().all() > 0 {
                 tokio::time::sleep(Duration::from_millis(10)).await;
             }
         };
         if tokio::time::timeout(patience, idle).await.is_err() {
             tracing::warn!(
-                calls = self.hub.registry.running(),
+                calls = self.hub.registry.running().all(),
                 "calls were cut off at the end of the drain time"
             );
         }

@@ -2,41 +2,99 @@
 
 use std::{
     any::{Any, TypeId},
-    collections::{BTreeMap, HashMap},
+    collections::{BTreeMap, HashMap, HashSet},
     sync::Arc,
 };
 
 use super::{
-    Dep, DynTool, Offer, Parts, Registry, ServerId, Spec, Tool, ToolServer, bound::Bound, deps,
-    project_config::ProjectConfig,
+    Dep, DynTool, Face, Offer, Parts, Registry, ServerId, Spec, Tool, ToolServer, bound::Bound,
+    deps, project_config::ProjectConfig, running::Running,
 };
 
-/// A server in the registry.
+/// A server, opened, with its tools: it can be put into one registry after another.
+#[derive(Clone)]
 pub struct Mounted {
-    pub tools: Vec<Arc<dyn DynTool>>,
-    pub offer: Offer,
+    id: ServerId,
+    tools: Vec<Entry>,
+    pub(super) offer: Offer,
     /// Reads the project's settings for this server's clients.
-    pub config_reader: Arc<dyn DynTool>,
+    pub(super) config_reader: Arc<dyn DynTool>,
     calls: &'static [Dep],
 }
 
-/// The tools of one server, while it is being mounted.
-pub struct ToolSet<S> {
-    server: Arc<S>,
-    tools: Vec<Arc<dyn DynTool>>,
-    typed: Vec<(TypeId, Arc<dyn Any + Send + Sync>)>,
+impl Mounted {
+    /// `server` with all its tools.
+    pub fn new<S: ToolServer>(server: S) -> Self {
+        let server = Arc::new(server);
+        Self {
+            id: S::ID,
+            tools: ToolSet::of().iter().map(|t| (t.bind)(&server)).collect(),
+            offer: Offer {
+                routes: S::ROUTES,
+                resources: S::RESOURCES,
+                prompts: S::PROMPTS,
+                completions: S::COMPLETIONS,
+            },
+            config_reader: Arc::new(ProjectConfig::new(S::ID)),
+            calls: S::CALLS,
+        }
+    }
+
+    pub(super) fn tools(&self) -> impl Iterator<Item = &Arc<dyn DynTool>> {
+        self.tools.iter().map(|entry| &entry.tool)
+    }
+}
+
+/// A tool bound to its server: for calls with JSON, and for typed ones.
+#[derive(Clone)]
+struct Entry {
+    tool: Arc<dyn DynTool>,
+    id: TypeId,
+    typed: Arc<dyn Any + Send + Sync>,
+}
+
+/// The tools of one server, declared: they are bound once the server is open.
+pub struct ToolSet<S>(Vec<Declared<S>>);
+
+struct Declared<S> {
+    name: &'static str,
+    face: Face,
+    bind: fn(&Arc<S>) -> Entry,
 }
 
 impl<S: ToolServer> ToolSet<S> {
+    fn of() -> Vec<Declared<S>> {
+        let mut set = Self(Vec::new());
+        S::tools(&mut set);
+        set.0
+    }
+
     /// Adds a tool.
     pub fn add<T: Tool<Server = S>>(&mut self) -> &mut Self {
-        let bound = Arc::new(Bound::<T> {
-            server: Arc::clone(&self.server),
-            spec: Arc::new(Spec::of::<T>()),
+        self.0.push(Declared {
+            name: T::NAME,
+            face: T::FACE,
+            bind: bind::<T>,
         });
-        self.tools.push(bound.clone());
-        self.typed.push((TypeId::of::<T>(), bound));
         self
+    }
+
+    /// The names of the tools that clients may call, whether the server is open or not.
+    pub fn names() -> impl Iterator<Item = &'static str> {
+        let for_clients = |t: &Declared<S>| t.face == Face::Everywhere;
+        Self::of().into_iter().filter(for_clients).map(|t| t.name)
+    }
+}
+
+fn bind<T: Tool>(server: &Arc<T::Server>) -> Entry {
+    let bound = Arc::new(Bound::<T> {
+        server: Arc::clone(server),
+        spec: Arc::new(Spec::of::<T>()),
+    });
+    Entry {
+        tool: bound.clone(),
+        id: TypeId::of::<T>(),
+        typed: bound,
     }
 }
 
@@ -64,52 +122,80 @@ pub enum BadRegistry {
 #[derive(Default)]
 pub struct Builder {
     servers: BTreeMap<ServerId, Mounted>,
-    typed: HashMap<TypeId, Arc<dyn Any + Send + Sync>>,
+    disabled: HashSet<String>,
     twice: Option<ServerId>,
 }
 
 impl Builder {
     /// Mounts a server with all its tools.
     #[must_use]
-    pub fn mount<S: ToolServer>(mut self, server: S) -> Self {
-        let mut set = ToolSet {
-            server: Arc::new(server),
-            tools: Vec::new(),
-            typed: Vec::new(),
-        };
-        S::tools(&mut set);
-        let mounted = Mounted {
-            tools: set.tools,
-            offer: Offer {
-                routes: S::ROUTES,
-                resources: S::RESOURCES,
-                prompts: S::PROMPTS,
-                completions: S::COMPLETIONS,
-            },
-            config_reader: Arc::new(ProjectConfig::new(S::ID)),
-            calls: S::CALLS,
-        };
-        if self.servers.insert(S::ID, mounted).is_some() {
-            self.twice = Some(S::ID);
+    pub fn mount<S: ToolServer>(self, server: S) -> Self {
+        self.with(Mounted::new(server))
+    }
+
+    /// Adds a server that was mounted before.
+    #[must_use]
+    pub fn with(mut self, mounted: Mounted) -> Self {
+        let id = mounted.id;
+        if self.servers.insert(id, mounted).is_some() {
+            self.twice = Some(id);
         }
-        self.typed.extend(set.typed);
+        self
+    }
+
+    /// Leaves these tools out: neither clients nor other servers reach them.
+    #[must_use]
+    pub fn disable(mut self, tools: &[String]) -> Self {
+        self.disabled.extend(tools.iter().cloned());
         self
     }
 
     /// Checks that everything fits together.
     pub fn build(self, parts: Parts) -> Result<Arc<Registry>, BadRegistry> {
+        self.assemble(Arc::new(parts), Arc::default())
+    }
+
+    /// The same over the parts of `before`, in whose place the new registry comes. Calls that run there go on, and count
+    /// as running here.
+    pub fn succeed(self, before: &Registry) -> Result<Arc<Registry>, BadRegistry> {
+        self.assemble(Arc::clone(&before.parts), Arc::clone(&before.running))
+    }
+
+    fn assemble(
+        mut self,
+        parts: Arc<Parts>,
+        running: Arc<Running>,
+    ) -> Result<Arc<Registry>, BadRegistry> {
+        self.check()?;
+        let disabled = self.disabled;
+        for mounted in self.servers.values_mut() {
+            let is_on = |entry: &Entry| !disabled.contains(entry.tool.spec().name);
+            mounted.tools.retain(is_on);
+        }
+        let tools = || self.servers.values().flat_map(|m| &m.tools);
+        Ok(Arc::new(Registry {
+            by_name: tools()
+                .map(|e| (e.tool.spec().name, Arc::clone(&e.tool)))
+                .collect(),
+            typed: tools().map(|e| (e.id, Arc::clone(&e.typed))).collect(),
+            servers: self.servers,
+            parts,
+            running,
+        }))
+    }
+
+    fn check(&self) -> Result<(), BadRegistry> {
         if let Some(server) = self.twice {
             return Err(BadRegistry::Twice(server));
         }
-        let mut by_name: HashMap<&'static str, Arc<dyn DynTool>> = HashMap::new();
-        for tool in self.servers.values().flat_map(|m| &m.tools) {
-            if by_name.insert(tool.spec().name, Arc::clone(tool)).is_some() {
-                return Err(BadRegistry::Duplicate(tool.spec().name));
+        let mut server_of: HashMap<&'static str, ServerId> = HashMap::new();
+        for tool in self.servers.values().flat_map(Mounted::tools) {
+            let spec = tool.spec();
+            if server_of.insert(spec.name, spec.server).is_some() {
+                return Err(BadRegistry::Duplicate(spec.name));
             }
         }
-        let has = |server: ServerId, tool: &str| {
-            by_name.get(tool).is_some_and(|t| t.spec().server == server)
-        };
+        let has = |server: ServerId, tool: &str| server_of.get(tool) == Some(&server);
         for (&id, mounted) in &self.servers {
             if let Some((what, _)) = mounted.offer.tools().find(|(_, tool)| !has(id, tool)) {
                 return Err(BadRegistry::Offer(what, id));
@@ -123,15 +209,56 @@ impl Builder {
             }
         }
         let calls: Vec<_> = self.servers.iter().map(|(id, m)| (*id, m.calls)).collect();
-        if let Some(circle) = deps::circle(&calls) {
-            return Err(BadRegistry::Circle(circle));
+        match deps::circle(&calls) {
+            Some(circle) => Err(BadRegistry::Circle(circle)),
+            None => Ok(()),
         }
-        Ok(Arc::new(Registry {
-            servers: self.servers,
-            by_name,
-            typed: self.typed,
-            parts,
-            running: Arc::default(),
-        }))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{
+        servers::issues::{
+            Config, Issues,
+            tools::list_issues::{Args, ListIssues},
+        },
+        test,
+    };
+
+    #[tokio::test]
+    async fn a_disabled_tool_is_gone_and_a_successor_has_it_again() {
+        let mut mounted = None;
+        let team = test::team(async |builder, host| {
+            let server = Issues::open(Config::default(), host).await.unwrap();
+            let issues = Mounted::new(server);
+            mounted = Some(issues.clone());
+            builder.with(issues).disable(&["list_issues".into()])
+        })
+        .await;
+        let args = || serde_json::from_value::<Args>(serde_json::json!({})).unwrap();
+        assert!(team.registry.find_any("list_issues").is_none());
+        assert!(team.registry.find_any("create_issue").is_some());
+        let refused = team.call::<ListIssues>(args()).await.unwrap_err();
+        assert!(refused.message.contains("disabled_tools"), "{refused}");
+
+        let next = Registry::builder()
+            .with(mounted.unwrap())
+            .succeed(&team.registry)
+            .unwrap();
+        assert!(next.find_any("list_issues").is_some());
+        let running = team.registry.running().start(ServerId::Issues);
+        assert_eq!(next.running().on(ServerId::Issues), 1);
+        drop(running);
+        let mut team = team;
+        team.registry = next;
+        assert!(team.call::<ListIssues>(args()).await.is_ok());
+    }
+
+    #[test]
+    fn names_are_known_without_a_server() {
+        let names: Vec<_> = ToolSet::<Issues>::names().collect();
+        assert!(names.contains(&"create_issue"), "{names:?}");
     }
 }

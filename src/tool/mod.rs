@@ -18,6 +18,7 @@ mod project_config;
 mod reach;
 mod registry;
 mod route;
+mod running;
 mod schema;
 mod spec;
 
@@ -29,7 +30,7 @@ use serde::{Serialize, de::DeserializeOwned};
 
 pub use blocking::{Pool, Stop};
 pub use bound::DynTool;
-pub use builder::{BadRegistry, Builder, ToolSet};
+pub use builder::{BadRegistry, Builder, Mounted, ToolSet};
 pub use caller::{Caller, Pin};
 pub use change::{Change, Changes, Target};
 pub use ctx::Ctx;
@@ -44,6 +45,7 @@ pub use offer::{
 pub use reach::Reach;
 pub use registry::{Parts, Registry};
 pub use route::{Method, Route};
+pub use running::Running;
 pub use schema::{AGENT_ID, PROJECT_ID};
 pub use spec::{Face, Hints, Spec};
 

@@ -1,15 +1,7 @@
 //! The one pipeline: **admit** (live token, scope, project, agent, quota, audit start) → **guard** (deadline,
 //! cancellation, panics) → **settle** (audit end, metrics). Nothing here is generic over tools: it is compiled once.
 
-use std::{
-    future::Future,
-    panic::AssertUnwindSafe,
-    sync::{
-        Arc,
-        atomic::{AtomicUsize, Ordering},
-    },
-    time::Duration,
-};
+use std::{future::Future, panic::AssertUnwindSafe, sync::Arc, time::Duration};
 
 use futures::FutureExt;
 use tokio::time::Instant;
@@ -17,6 +9,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::{
     AGENT_ID, Access, Code, Ctx, Events, PROJECT_ID, Registry, Spec, ToolError, ctx::Call,
+    running::Counted,
 };
 use crate::{
     access::{
@@ -64,23 +57,7 @@ pub struct Admitted {
     entry: Option<Entry>,
     started: Instant,
     _permit: Option<Permit>,
-    _running: Running,
-}
-
-/// Counts a call among the running ones until it is dropped.
-struct Running(Arc<AtomicUsize>);
-
-impl Running {
-    fn start(count: &Arc<AtomicUsize>) -> Self {
-        count.fetch_add(1, Ordering::AcqRel);
-        Self(Arc::clone(count))
-    }
-}
-
-impl Drop for Running {
-    fn drop(&mut self) {
-        self.0.fetch_sub(1, Ordering::AcqRel);
-    }
+    _running: Counted,
 }
 
 impl Registry {
@@ -117,6 +94,7 @@ impl Registry {
             Ok((scope, permit)) => {
                 let task = asked.spec.task.filter(|_| asked.background);
                 let own = started + task.unwrap_or(asked.spec.deadline);
+                let running = self.running().start(asked.spec.server);
                 let ctx = Ctx::new(Call {
                     id: Arc::clone(&entry.id),
                     spec: asked.spec,
@@ -135,7 +113,7 @@ impl Registry {
                     entry: Some(entry),
                     started,
                     _permit: permit,
-                    _running: Running::start(self.running_calls()),
+                    _running: running,
                 };
                 if writes && let Some(entry) = &admitted.entry {
                     self.audit().write_now(entry.clone()).await?;

@@ -4,10 +4,7 @@ use std::{
     any::{Any, TypeId},
     collections::{BTreeMap, HashMap},
     fmt,
-    sync::{
-        Arc,
-        atomic::{AtomicUsize, Ordering},
-    },
+    sync::Arc,
 };
 
 use serde_json::{Map, Value};
@@ -18,6 +15,7 @@ use super::{
     bound::Bound,
     builder::Mounted,
     pipeline::{Request, no_such_scope},
+    running::Running,
 };
 use crate::{
     access::{Authority, Principal},
@@ -51,8 +49,8 @@ pub struct Registry {
     pub(super) servers: BTreeMap<ServerId, Mounted>,
     pub(super) by_name: HashMap<&'static str, Arc<dyn DynTool>>,
     pub(super) typed: HashMap<TypeId, Arc<dyn Any + Send + Sync>>,
-    pub(super) parts: Parts,
-    pub(super) running: Arc<AtomicUsize>,
+    pub(super) parts: Arc<Parts>,
+    pub(super) running: Arc<Running>,
 }
 
 impl fmt::Debug for Registry {
@@ -82,7 +80,10 @@ impl Registry {
 
     /// The tools of `server`, those for other servers only included.
     pub fn every_tool(&self, server: ServerId) -> impl Iterator<Item = &Arc<dyn DynTool>> {
-        self.servers.get(&server).into_iter().flat_map(|m| &m.tools)
+        self.servers
+            .get(&server)
+            .into_iter()
+            .flat_map(Mounted::tools)
     }
 
     /// The tools of `server` that `principal` holds the scope for.
@@ -246,20 +247,23 @@ impl Registry {
     }
 
     fn bound<T: Tool>(&self) -> Result<Arc<Bound<T>>, ToolError> {
-        self.typed.get(&TypeId::of::<T>()).and_then(|any| Arc::clone(any).downcast().ok()).ok_or_else(|| {
-            let server = T::Server::ID;
-            ToolError::unavailable(format!(
-                "this needs the server {server}, which is disabled: set enabled = true under [servers.{server}] in config.toml"
-            ))
+        let typed = self.typed.get(&TypeId::of::<T>());
+        typed.and_then(|any| Arc::clone(any).downcast().ok()).ok_or_else(|| {
+            let (server, tool) = (T::Server::ID, T::NAME);
+            ToolError::unavailable(if self.servers.contains_key(&server) {
+                format!(
+                    "this needs the tool {tool}, which is disabled: take it out of disabled_tools under [servers.{server}] in config.toml"
+                )
+            } else {
+                format!(
+                    "this needs the server {server}, which is disabled: set enabled = true under [servers.{server}] in config.toml"
+                )
+            })
         })
     }
 
-    /// Calls that run now.
-    pub fn running(&self) -> usize {
-        self.running.load(Ordering::Acquire)
-    }
-
-    pub(super) fn running_calls(&self) -> &Arc<AtomicUsize> {
+    /// Calls that run now, those included that an earlier registry let in.
+    pub fn running(&self) -> &Arc<Running> {
         &self.running
     }
 
