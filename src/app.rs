@@ -26,8 +26,8 @@ use crate::{
     observe,
     project::{Projects, Scope, workspace::Workspaces},
     servers::{
-        cicd::Cicd, code_analysis::CodeAnalysis, file_system::FileSystem, git::Git, issues::Issues,
-        knowledge_base::KnowledgeBase, llm_gateway::LlmGateway,
+        self, cicd::Cicd, code_analysis::CodeAnalysis, file_system::FileSystem, git::Git,
+        issues::Issues, knowledge_base::KnowledgeBase, llm_gateway::LlmGateway,
     },
     tool::{Builder, Changes, Host, Parts, Pool, Registry, Tasks},
 };
@@ -73,6 +73,7 @@ impl Store {
             clock.clone(),
             key,
             settings.limits.clone(),
+            servers::all_tool_names(),
         ));
         let projects = Projects::new(db.clone(), clock.clone());
         Ok(Self {
@@ -142,7 +143,7 @@ impl Store {
             projects: vec!["*".into()],
             agents: vec!["*".into()],
             scopes: vec!["mcp:admin".into(), "hub:admin".into()],
-            expires_in_s: None,
+            ..NewToken::default()
         };
         let (token, _) = self
             .authority

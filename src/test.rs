@@ -71,6 +71,7 @@ pub async fn team(mount: impl AsyncFnOnce(Builder, &Host) -> Builder) -> Team {
         host.clock.clone(),
         [7; 32],
         LimitsConfig::default(),
+        crate::servers::all_tool_names(),
     ));
     let audit = Audit::open(host.db.clone(), &host.clock, &AuditConfig::default())
         .await
@@ -121,7 +122,7 @@ async fn token(
         projects: list(projects),
         agents: list(agents),
         scopes: list(scopes),
-        expires_in_s: None,
+        ..NewToken::default()
     };
     let (token, _) = authority.create(wanted).await.unwrap();
     authority.authenticate(token.reveal()).await.unwrap()

@@ -16,6 +16,7 @@ use super::{
     scope::{BadScope, Scopes},
     store::{self, Row},
     token::Token,
+    tools::{self, ToolFilter},
 };
 use crate::{
     base::{
@@ -48,7 +49,7 @@ pub enum Denied {
 }
 
 /// What a new token shall be good for.
-#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct NewToken {
     /// A name to recognise it by, 1 to 100 characters.
@@ -59,6 +60,12 @@ pub struct NewToken {
     pub agents: Vec<String>,
     /// `<server>:read|write|admin`, `mcp:read|write|admin` for every server, `hub:admin`.
     pub scopes: Vec<String>,
+    /// The only tools it may call: names, or patterns such as `git_*`. Without any, all that its scopes allow.
+    #[serde(default)]
+    pub tools_allow: Vec<String>,
+    /// Tools that it may not call, likewise; they win over `tools_allow`.
+    #[serde(default)]
+    pub tools_deny: Vec<String>,
     /// Seconds until it expires; without it the token does not expire.
     #[serde(default)]
     pub expires_in_s: Option<u32>,
@@ -77,6 +84,10 @@ pub struct TokenInfo {
     pub agents: Vec<String>,
     /// Its scopes.
     pub scopes: Vec<String>,
+    /// The only tools it may call, if there are any.
+    pub tools_allow: Vec<String>,
+    /// Tools that it may not call.
+    pub tools_deny: Vec<String>,
     /// When it was made, in milliseconds since the Unix epoch.
     pub created_ms: Millis,
     /// When it expires, in milliseconds since the Unix epoch.
@@ -111,6 +122,7 @@ pub struct Authority {
     clock: Clock,
     key: [u8; 32],
     limits: LimitsConfig,
+    tools: Vec<&'static str>,
     /// By token hash. Holds known tokens only, so that guesses cannot fill it.
     known: TtlCache<String, Arc<Principal>>,
     /// By token id: whether it is neither revoked nor gone.
@@ -120,13 +132,20 @@ pub struct Authority {
 }
 
 impl Authority {
-    /// An authority over the tokens in `db`, hashed under `key`.
-    pub fn new(db: Db, clock: Clock, key: [u8; 32], limits: LimitsConfig) -> Self {
+    /// An authority over the tokens in `db`, hashed under `key`. `tools` are all the tools that a token may name.
+    pub fn new(
+        db: Db,
+        clock: Clock,
+        key: [u8; 32],
+        limits: LimitsConfig,
+        tools: Vec<&'static str>,
+    ) -> Self {
         Self {
             db,
             clock,
             key,
             limits,
+            tools,
             known: TtlCache::new(BELIEF),
             live: TtlCache::new(BELIEF),
             quotas: Mutex::default(),
@@ -205,6 +224,17 @@ impl Authority {
                 "projects and agents must be lists of ids, or [\"*\"]",
             ));
         }
+        for (name, list) in [
+            ("tools_allow", &wanted.tools_allow),
+            ("tools_deny", &wanted.tools_deny),
+        ] {
+            if list.len() > 100 {
+                return Err(field(name, "must hold at most 100 entries"));
+            }
+            list.iter()
+                .try_for_each(|entry| tools::check(entry, &self.tools))
+                .map_err(|problem| BadToken::Field(name, problem))?;
+        }
         let token = Token::generate()?;
         let now = self.clock.now();
         let row = Row {
@@ -214,6 +244,8 @@ impl Authority {
             projects: json(&wanted.projects),
             agents: json(&wanted.agents),
             scopes: json(&wanted.scopes),
+            tools_allow: json(&wanted.tools_allow),
+            tools_deny: json(&wanted.tools_deny),
             created_ms: now,
             expires_ms: wanted.expires_in_s.map(|s| now + i64::from(s) * 1000),
             revoked_ms: None,
@@ -241,8 +273,13 @@ impl Authority {
     }
 
     fn principal(&self, row: Row) -> Result<Principal, Denied> {
-        let grant = parse_grant(&list(&row.projects), &list(&row.agents), &list(&row.scopes))
-            .ok_or(Denied::Token)?;
+        let grant = parse_grant(&list(&row.projects), &list(&row.agents), &list(&row.scopes));
+        // An empty list allows every tool: one that cannot be read must not.
+        let read = |json: &str| serde_json::from_str(json).map_err(|_| Denied::Token);
+        let grant = Grant {
+            tools: ToolFilter::new(read(&row.tools_allow)?, read(&row.tools_deny)?),
+            ..grant.ok_or(Denied::Token)?
+        };
         let id: Arc<str> = row.id.into();
         let mut quotas = self.quotas.lock().unwrap_or_else(PoisonError::into_inner);
         let quota = quotas
@@ -267,6 +304,7 @@ fn parse_grant<S: AsRef<str>>(projects: &[S], agents: &[S], scopes: &[S]) -> Opt
         projects: Allow::parse(projects)?,
         agents: Allow::parse(agents)?,
         scopes: Scopes::parse(scopes).ok()?,
+        tools: ToolFilter::default(),
     })
 }
 
@@ -283,6 +321,8 @@ fn info(row: Row) -> TokenInfo {
         projects: list(&row.projects),
         agents: list(&row.agents),
         scopes: list(&row.scopes),
+        tools_allow: list(&row.tools_allow),
+        tools_deny: list(&row.tools_deny),
         id: row.id,
         name: row.name,
         created_ms: row.created_ms,

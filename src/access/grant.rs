@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use super::scope::Scopes;
+use super::{scope::Scopes, tools::ToolFilter};
 use crate::{
     base::ids::{AgentId, ProjectId},
     project::Scope,
@@ -69,6 +69,8 @@ pub struct Grant {
     pub agents: Allow<AgentId>,
     /// What it may do on which server.
     pub scopes: Scopes,
+    /// Which tools it may call, of those that its scopes allow.
+    pub tools: ToolFilter,
 }
 
 impl Grant {

@@ -7,6 +7,7 @@ pub mod quota;
 pub mod scope;
 mod store;
 pub mod token;
+pub mod tools;
 
 use std::sync::Arc;
 

@@ -15,6 +15,8 @@ pub struct Row {
     pub projects: String,
     pub agents: String,
     pub scopes: String,
+    pub tools_allow: String,
+    pub tools_deny: String,
     pub created_ms: Millis,
     pub expires_ms: Option<Millis>,
     pub revoked_ms: Option<Millis>,
@@ -24,10 +26,10 @@ pub struct Row {
 pub async fn insert(db: &Db, row: Row) -> Result<(), DbError> {
     db.write(move |mut tx| {
         Box::pin(async move {
-            let sql = "insert into token (id, name, hash, projects, agents, scopes, created_ms, expires_ms) \
-                       values ($1, $2, $3, $4, $5, $6, $7, $8)";
+            let sql = "insert into token (id, name, hash, projects, agents, scopes, tools_allow, tools_deny, created_ms, \
+                       expires_ms) values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)";
             on_tx!(tx, c => sqlx::query(sql).bind(row.id).bind(row.name).bind(row.hash).bind(row.projects)
-                .bind(row.agents).bind(row.scopes).bind(row.created_ms).bind(row.expires_ms)
+                .bind(row.agents).bind(row.scopes).bind(row.tools_allow).bind(row.tools_deny).bind(row.created_ms).bind(row.expires_ms)
                 .execute(&mut **c).await.map(|_| ()))?;
             Ok(())
         })

@@ -3,6 +3,7 @@
 pub mod beneath;
 pub mod clock;
 pub mod ids;
+pub mod nearest;
 pub mod paging;
 pub mod redact;
 pub mod ttl;

@@ -83,6 +83,12 @@ pub enum TokenCommand {
         /// <server>:read|write|admin, mcp:read|write|admin, hub:admin; repeat for several.
         #[arg(long = "scope", value_name = "SCOPE", default_value = "mcp:write")]
         scopes: Vec<String>,
+        /// A tool it may call, or a pattern such as 'git_*'; repeat for several. Without any, all that its scopes allow.
+        #[arg(long = "allow-tool", value_name = "TOOL")]
+        tools_allow: Vec<String>,
+        /// A tool it may not call, or a pattern; repeat for several.
+        #[arg(long = "deny-tool", value_name = "TOOL")]
+        tools_deny: Vec<String>,
         /// Days until it expires.
         #[arg(long, value_name = "DAYS")]
         expires_in_days: Option<u16>,
@@ -181,6 +187,8 @@ pub async fn token(settings: &Settings, command: TokenCommand) -> anyhow::Result
             projects,
             agents,
             scopes,
+            tools_allow,
+            tools_deny,
             expires_in_days,
         } => {
             let expires_in_s = expires_in_days.map(|days| u32::from(days) * 86_400);
@@ -189,6 +197,8 @@ pub async fn token(settings: &Settings, command: TokenCommand) -> anyhow::Result
                 projects,
                 agents,
                 scopes,
+                tools_allow,
+                tools_deny,
                 expires_in_s,
             };
             let (token, info) = store
@@ -222,6 +232,7 @@ pub async fn token(settings: &Settings, command: TokenCommand) -> anyhow::Result
                         t.projects.join(","),
                         t.agents.join(","),
                         t.scopes.join(","),
+                        tools(&t.tools_allow, &t.tools_deny),
                         time(t.expires_ms),
                         time(t.last_used_ms),
                     ]
@@ -234,6 +245,7 @@ pub async fn token(settings: &Settings, command: TokenCommand) -> anyhow::Result
                 "PROJECTS",
                 "AGENTS",
                 "SCOPES",
+                "TOOLS",
                 "EXPIRES",
                 "LAST USED",
             ];
@@ -249,6 +261,17 @@ pub async fn token(settings: &Settings, command: TokenCommand) -> anyhow::Result
     }
     store.db.close().await;
     Ok(())
+}
+
+/// What a token's filter lets it call, e.g. `git_*,!git_push`.
+fn tools(allow: &[String], deny: &[String]) -> String {
+    let denied = deny.iter().map(|entry| format!("!{entry}"));
+    allow
+        .iter()
+        .cloned()
+        .chain(denied)
+        .collect::<Vec<_>>()
+        .join(",")
 }
 
 fn named(rows: Vec<crate::project::Named>) -> anyhow::Result<()> {

@@ -3,6 +3,8 @@
 use figment::error::Kind;
 use toml_edit::{ImDocument, Item};
 
+use crate::base::nearest::nearest;
+
 /// All errors in `error`, one a line. `section` is where the failing value stands in the file.
 pub fn all(error: figment::Error, section: &str, text: &str, name: &str) -> anyhow::Error {
     let document = text.parse::<ImDocument<String>>().ok();
@@ -45,14 +47,9 @@ fn one(
 
 /// What to say of a key that is none.
 pub fn unknown(known: &[&str], field: &str) -> String {
-    match known
-        .iter()
-        .min_by_key(|k| strsim::damerau_levenshtein(k, field))
-    {
-        Some(near) if strsim::damerau_levenshtein(near, field) <= 3 => {
-            format!("unknown key; did you mean {near:?}?")
-        }
-        _ => format!("unknown key; the keys here are {}", known.join(", ")),
+    match nearest(field, known.iter().copied()) {
+        Some(near) => format!("unknown key; did you mean {near:?}?"),
+        None => format!("unknown key; the keys here are {}", known.join(", ")),
     }
 }
 

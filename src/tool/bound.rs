@@ -7,6 +7,7 @@ use serde::Deserialize;
 use serde_json::{Map, Value};
 
 use super::{Check, Ctx, FieldError, Spec, Tool, ToolError};
+use crate::base::nearest::nearest;
 
 /// The object-safe face of a tool.
 pub trait DynTool: Send + Sync {
@@ -80,13 +81,8 @@ fn explain(path: &str, message: &str) -> FieldError {
     {
         let path = path.strip_suffix(field).unwrap_or(path);
         let known: Vec<&str> = quoted.collect();
-        let near = known
-            .iter()
-            .map(|name| (strsim::damerau_levenshtein(name, field), *name))
-            .min()
-            .filter(|(distance, _)| *distance <= 3);
-        let next = match near {
-            Some((_, name)) => format!("is unknown; did you mean {name:?}?"),
+        let next = match nearest(field, known.iter().copied()) {
+            Some(name) => format!("is unknown; did you mean {name:?}?"),
             None if known.is_empty() => "is unknown; no more fields are taken here".to_owned(),
             None => format!("is unknown; the fields are {}", known.join(", ")),
         };

@@ -8,7 +8,7 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use super::{
-    AGENT_ID, Access, Code, Ctx, Events, PROJECT_ID, Registry, Spec, ToolError, ctx::Call,
+    AGENT_ID, Access, Code, Ctx, Events, Face, PROJECT_ID, Registry, Spec, ToolError, ctx::Call,
     running::Counted,
 };
 use crate::{
@@ -151,6 +151,16 @@ impl Registry {
             let needed = spec.scope();
             return Err(ToolError::forbidden(format!(
                 "this token lacks the scope {needed:?}: ask an administrator for a token that has it"
+            )));
+        }
+        // A filter says what its token may ask for. What a tool needs of another server to do its work is the tool's own
+        // affair, declared in `CALLS` and the same for every caller: as with scopes, the caller's filter is not asked there.
+        // What clients cannot call by its name (a project's settings) has none that a filter could hold.
+        let by_name = delegated.is_none() && spec.face == Face::Everywhere;
+        if by_name && !principal.grant.tools.covers(spec.name) {
+            return Err(ToolError::forbidden(format!(
+                "this token may not call {}: ask an administrator for a token whose tools_allow and tools_deny let it",
+                spec.name
             )));
         }
         let (project, agent) = named?;

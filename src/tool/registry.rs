@@ -86,7 +86,7 @@ impl Registry {
             .flat_map(Mounted::tools)
     }
 
-    /// The tools of `server` that `principal` holds the scope for.
+    /// The tools of `server` that `principal` may call.
     pub fn visible<'a>(
         &'a self,
         server: ServerId,
@@ -96,9 +96,10 @@ impl Registry {
             .filter(move |t| self.is_visible(t.spec(), principal))
     }
 
-    /// Whether `principal` holds the scope for the tool.
+    /// Whether `principal` may call the tool.
     pub fn is_visible(&self, spec: &Spec, principal: &Principal) -> bool {
-        principal.grant.scopes.allow(spec.server, spec.access)
+        let grant = &principal.grant;
+        grant.scopes.allow(spec.server, spec.access) && grant.tools.covers(spec.name)
     }
 
     /// Whether `principal` may read from `server`.

@@ -124,12 +124,29 @@ fn administration_works_without_a_running_hub() {
             "ann",
             "--scope",
             "issues:write",
+            "--allow-tool",
+            "*_issue",
+            "--deny-tool",
+            "delete_*",
         ],
     );
     let token = stdout(&made).trim().to_owned();
     assert!(token.starts_with("syx_") && token.len() == 53);
     let list = stdout(&run(dir.path(), &["token", "list"]));
-    assert!(list.contains("issues:write") && !list.contains(&token));
+    assert!(list.contains("issues:write") && list.contains("*_issue,!delete_*"));
+    assert!(!list.contains(&token));
+    let typo = [
+        "create",
+        "x",
+        "--project",
+        "web",
+        "--agent",
+        "ann",
+        "--deny-tool",
+        "git_lgo",
+    ];
+    let said = stderr(&run(dir.path(), &[&["token"][..], &typo].concat()));
+    assert!(said.contains("did you mean \"git_log\""), "{said}");
     let id = list
         .split_whitespace()
         .find(|w| w.starts_with("tok_"))

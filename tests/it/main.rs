@@ -21,3 +21,4 @@ mod start;
 mod stores;
 mod story;
 mod support;
+mod tool_filters;

@@ -179,7 +179,7 @@ async fn principal(
         projects: list(projects),
         agents: list(agents),
         scopes: list(scopes),
-        expires_in_s: None,
+        ..NewToken::default()
     };
     let (token, info) = app.authority().create(wanted).await.unwrap();
     (

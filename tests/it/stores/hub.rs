@@ -68,13 +68,18 @@ async fn members(db: &Db) {
 
 async fn tokens(db: &Db) {
     let clock = Clock::manual(1_000_000);
-    let authority = Authority::new(db.clone(), clock.clone(), [1; 32], LimitsConfig::default());
+    let authority = |key| {
+        let (limits, tools) = (LimitsConfig::default(), vec!["git_log", "git_push"]);
+        Authority::new(db.clone(), clock.clone(), [key; 32], limits, tools)
+    };
+    let (authority, other_key) = (authority(1), authority(2));
     let wanted = |scopes: &[&str], expires_in_s| NewToken {
         name: "t".into(),
         projects: vec!["p".into()],
         agents: vec!["*".into()],
         scopes: scopes.iter().map(|s| (*s).to_owned()).collect(),
         expires_in_s,
+        ..NewToken::default()
     };
     assert!(
         authority
@@ -90,7 +95,6 @@ async fn tokens(db: &Db) {
     assert_eq!((&*principal.id, &*principal.name), (info.id.as_str(), "t"));
     assert!(authority.is_live(&principal).await.unwrap());
 
-    let other_key = Authority::new(db.clone(), clock.clone(), [2; 32], LimitsConfig::default());
     assert!(matches!(
         other_key.authenticate(token.reveal()).await,
         Err(Denied::Token)
@@ -113,6 +117,24 @@ async fn tokens(db: &Db) {
     assert!(!authority.is_live(&principal).await.unwrap(), "at once");
     assert!(authority.authenticate(token.reveal()).await.is_err());
     assert_eq!(authority.list(None, 10).await.unwrap().len(), 2);
+
+    let filtered = |deny: &str| NewToken {
+        tools_allow: vec!["git_*".into()],
+        tools_deny: vec![deny.into()],
+        ..wanted(&["mcp:write"], None)
+    };
+    let typo = authority.create(filtered("git_psh")).await.unwrap_err();
+    assert!(typo.to_string().contains("\"git_push\""), "{typo}");
+    let (token, info) = authority.create(filtered("git_push")).await.unwrap();
+    let principal = authority.authenticate(token.reveal()).await.unwrap();
+    let may = ["git_log", "git_push", "get_issue"].map(|t| principal.grant.tools.covers(t));
+    assert_eq!(may, [true, false, false]);
+    let listed = authority.list(None, 10).await.unwrap();
+    let listed = listed.iter().find(|t| t.id == info.id).unwrap();
+    assert_eq!(
+        (&listed.tools_allow[..], &listed.tools_deny[..]),
+        (&["git_*".to_owned()][..], &["git_push".to_owned()][..])
+    );
 }
 
 fn entry(id: &Arc<str>, outcome: Outcome) -> Entry {
