@@ -121,14 +121,20 @@ pub struct Authority {
     db: Db,
     clock: Clock,
     key: [u8; 32],
-    limits: LimitsConfig,
     tools: Vec<&'static str>,
     /// By token hash. Holds known tokens only, so that guesses cannot fill it.
     known: TtlCache<String, Arc<Principal>>,
     /// By token id: whether it is neither revoked nor gone.
     live: TtlCache<Arc<str>, bool>,
+    quotas: Mutex<Quotas>,
+}
+
+/// What each token may ask for.
+#[derive(Debug)]
+struct Quotas {
+    limits: LimitsConfig,
     /// By token id; outlives the cached principals, or a limit would reset with each reload.
-    quotas: Mutex<HashMap<Arc<str>, Arc<Quota>>>,
+    by_token: HashMap<Arc<str>, Arc<Quota>>,
 }
 
 impl Authority {
@@ -144,11 +150,13 @@ impl Authority {
             db,
             clock,
             key,
-            limits,
             tools,
             known: TtlCache::new(BELIEF),
             live: TtlCache::new(BELIEF),
-            quotas: Mutex::default(),
+            quotas: Mutex::new(Quotas {
+                limits,
+                by_token: HashMap::new(),
+            }),
         }
     }
 
@@ -263,6 +271,13 @@ impl Authority {
         Ok(revoked)
     }
 
+    /// Holds every token to `limits` from now on.
+    pub fn set_limits(&self, limits: &LimitsConfig) {
+        let mut quotas = self.quotas.lock().unwrap_or_else(PoisonError::into_inner);
+        quotas.by_token.values().for_each(|quota| quota.set(limits));
+        quotas.limits = limits.clone();
+    }
+
     /// Tokens by id, after `after`.
     pub async fn list(&self, after: Option<&str>, limit: u32) -> Result<Vec<TokenInfo>, DbError> {
         Ok(store::list(&self.db, after, limit)
@@ -282,9 +297,10 @@ impl Authority {
         };
         let id: Arc<str> = row.id.into();
         let mut quotas = self.quotas.lock().unwrap_or_else(PoisonError::into_inner);
-        let quota = quotas
+        let Quotas { limits, by_token } = &mut *quotas;
+        let quota = by_token
             .entry(Arc::clone(&id))
-            .or_insert_with(|| Arc::new(Quota::new(&self.limits)));
+            .or_insert_with(|| Arc::new(Quota::new(limits)));
         Ok(Principal {
             name: row.name.into(),
             grant,

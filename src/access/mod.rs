@@ -22,7 +22,7 @@ pub use scope::{Access, ServerId};
 use crate::base::clock::Millis;
 
 /// `[limits]` of config.toml: what one principal may ask for.
-#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct LimitsConfig {
     /// Calls a minute for each token; 0 for no limit.

@@ -24,12 +24,10 @@ pub enum Exceeded {
 pub struct Quota {
     epoch: Instant,
     /// Nanoseconds between calls at the full rate; 0 for no limit.
-    interval: u64,
-    /// How far ahead of the steady rate a burst may run: one second's worth, at least one call.
-    burst: u64,
+    interval: AtomicU64,
     /// GCRA's theoretical arrival time, in nanoseconds since `epoch`.
     arrival: AtomicU64,
-    max_concurrent: u32,
+    max_concurrent: AtomicU32,
     running: AtomicU32,
 }
 
@@ -46,24 +44,33 @@ impl Drop for Permit {
 impl Quota {
     /// A full quota.
     pub fn new(limits: &LimitsConfig) -> Self {
+        let quota = Self {
+            epoch: Instant::now(),
+            interval: AtomicU64::new(0),
+            arrival: AtomicU64::new(0),
+            max_concurrent: AtomicU32::new(0),
+            running: AtomicU32::new(0),
+        };
+        quota.set(limits);
+        quota
+    }
+
+    /// Holds calls to `limits` from now on; those that run count.
+    pub fn set(&self, limits: &LimitsConfig) {
         let interval = 60_000_000_000_u64
             .checked_div(u64::from(limits.calls_per_minute))
             .unwrap_or(0);
-        Self {
-            epoch: Instant::now(),
-            interval,
-            burst: interval.max(1_000_000_000),
-            arrival: AtomicU64::new(0),
-            max_concurrent: limits.concurrent_calls.max(1),
-            running: AtomicU32::new(0),
-        }
+        self.interval.store(interval, Ordering::Release);
+        let most = limits.concurrent_calls.max(1);
+        self.max_concurrent.store(most, Ordering::Release);
     }
 
     /// Takes a place for one call.
     pub fn enter(self: &Arc<Self>) -> Result<Permit, Exceeded> {
-        if self.running.fetch_add(1, Ordering::AcqRel) >= self.max_concurrent {
+        let most = self.max_concurrent.load(Ordering::Acquire);
+        if self.running.fetch_add(1, Ordering::AcqRel) >= most {
             self.running.fetch_sub(1, Ordering::AcqRel);
-            return Err(Exceeded::Concurrency(self.max_concurrent));
+            return Err(Exceeded::Concurrency(most));
         }
         let permit = Permit(Arc::clone(self));
         self.take_rate()?;
@@ -72,20 +79,23 @@ impl Quota {
 
     /// The generic cell rate algorithm (ITU-T I.371): no timer, one number.
     fn take_rate(&self) -> Result<(), Exceeded> {
-        if self.interval == 0 {
+        let interval = self.interval.load(Ordering::Acquire);
+        if interval == 0 {
             return Ok(());
         }
+        // How far ahead of the steady rate a burst may run: one second's worth, at least one call.
+        let burst = interval.max(1_000_000_000);
         let now = u64::try_from(self.epoch.elapsed().as_nanos()).unwrap_or(u64::MAX);
         let taken = self
             .arrival
             .fetch_update(Ordering::AcqRel, Ordering::Acquire, |arrival| {
-                let next = arrival.max(now) + self.interval;
-                (next <= now + self.burst).then_some(next)
+                let next = arrival.max(now) + interval;
+                (next <= now + burst).then_some(next)
             });
         match taken {
             Ok(_) => Ok(()),
             Err(arrival) => {
-                let wait = (arrival.max(now) + self.interval).saturating_sub(now + self.burst);
+                let wait = (arrival.max(now) + interval).saturating_sub(now + burst);
                 Err(Exceeded::Rate(Duration::from_nanos(wait.max(1))))
             }
         }
@@ -121,5 +131,20 @@ mod tests {
         assert!(
             matches!(quota.enter(), Err(Exceeded::Rate(wait)) if wait <= Duration::from_millis(100))
         );
+    }
+
+    #[test]
+    fn new_limits_hold_for_calls_that_run() {
+        let quota = quota(0, 2);
+        let _running = (quota.enter().unwrap(), quota.enter().unwrap());
+        let limits = |concurrent_calls| LimitsConfig {
+            concurrent_calls,
+            ..LimitsConfig::default()
+        };
+        quota.set(&limits(3));
+        let third = quota.enter().unwrap();
+        quota.set(&limits(1));
+        drop(third);
+        assert_eq!(quota.enter().unwrap_err(), Exceeded::Concurrency(1));
     }
 }

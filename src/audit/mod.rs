@@ -16,7 +16,7 @@ pub use writer::Audit;
 use crate::{access::Access, base::clock::Millis};
 
 /// `[audit]` of config.toml.
-#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct AuditConfig {
     /// Whether redacted arguments are kept with each entry.

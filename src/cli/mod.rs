@@ -15,7 +15,7 @@ use std::{path::PathBuf, process::ExitCode};
 
 use clap::{Parser, Subcommand};
 
-use crate::config::Settings;
+use crate::config::{Settings, Source};
 
 /// Seven MCP servers for a team of AI agents, in one process.
 #[derive(Debug, Parser)]
@@ -86,7 +86,8 @@ pub fn main() -> ExitCode {
         let code = crate::servers::cicd::engine::supervisor::main(args);
         return ExitCode::from(u8::try_from(code).unwrap_or(1));
     }
-    let settings = match Settings::load(cli.config.as_deref()) {
+    let mut source = Source::new(cli.config);
+    let settings = match source.load() {
         Ok(settings) => settings,
         Err(_) if matches!(cli.command, Some(Command::Init)) => Settings::default(),
         Err(error) => return failed(&error, USAGE),
@@ -98,7 +99,7 @@ pub fn main() -> ExitCode {
         Ok(runtime) => runtime,
         Err(error) => return failed(&error.into(), 1),
     };
-    let done = runtime.block_on(run(cli.command.unwrap_or(Command::Serve), settings));
+    let done = runtime.block_on(run(cli.command.unwrap_or(Command::Serve), settings, source));
     runtime.shutdown_timeout(std::time::Duration::from_millis(200));
     match done {
         Ok(()) => ExitCode::SUCCESS,
@@ -106,9 +107,9 @@ pub fn main() -> ExitCode {
     }
 }
 
-async fn run(command: Command, settings: Settings) -> anyhow::Result<()> {
+async fn run(command: Command, settings: Settings, source: Source) -> anyhow::Result<()> {
     match command {
-        Command::Serve => serve::run(settings).await,
+        Command::Serve => serve::run(settings, source).await,
         Command::Init => init::run(),
         Command::Config(ConfigCommand::Check) => out::line("The configuration is valid."),
         Command::Project(command) => admin::project(&settings, command).await,

@@ -4,9 +4,13 @@ use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 
 use super::{banner, out};
-use crate::{app::App, config::Settings, observe};
+use crate::{
+    app::App,
+    config::{Settings, Source},
+    observe,
+};
 
-pub async fn run(settings: Settings) -> anyhow::Result<()> {
+pub async fn run(settings: Settings, source: Source) -> anyhow::Result<()> {
     observe::start_logging(&settings.observe)?;
     let stop = CancellationToken::new();
     let mut terminate = signal(SignalKind::terminate())?;
@@ -19,8 +23,10 @@ pub async fn run(settings: Settings) -> anyhow::Result<()> {
         }
         told.cancel();
     });
+    // From here on SIGHUP does not end the program.
+    let changes = source.watch()?;
     let app = App::open(settings).await?;
-    app.serve(stop, |app, bound| {
+    app.serve(stop, changes, |app, bound| {
         if let Err(error) = out::line(&banner::text(app, bound)) {
             tracing::debug!(%error, "nobody reads the banner");
         }

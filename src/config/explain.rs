@@ -1,47 +1,66 @@
 //! A configuration error as its author wants it: file, line, key, and the nearest key there is.
 
 use figment::error::Kind;
-use toml_edit::{ImDocument, Item};
+use toml_edit::{ImDocument, Item, Value};
 
 use crate::base::nearest::nearest;
 
-/// All errors in `error`, one a line. `section` is where the failing value stands in the file.
-pub fn all(error: figment::Error, section: &str, text: &str, name: &str) -> anyhow::Error {
-    let document = text.parse::<ImDocument<String>>().ok();
-    let lines: Vec<String> = error
-        .into_iter()
-        .map(|error| one(&error, section, document.as_ref(), text, name))
-        .collect();
-    anyhow::anyhow!("{}", lines.join("\n"))
+/// The configuration file's text, for errors that name a place in it.
+pub struct Text<'t> {
+    text: &'t str,
+    name: &'t str,
+    document: Option<ImDocument<String>>,
 }
 
-fn one(
-    error: &figment::Error,
-    section: &str,
-    document: Option<&ImDocument<String>>,
-    text: &str,
-    name: &str,
-) -> String {
-    let mut path: Vec<&str> = section.split('.').filter(|part| !part.is_empty()).collect();
-    path.extend(error.path.iter().map(String::as_str));
-    let problem = match &error.kind {
-        Kind::UnknownField(field, known) => {
-            if path.last() != Some(&field.as_str()) {
-                path.push(field);
-            }
-            unknown(known, field)
+impl<'t> Text<'t> {
+    /// `text`, of the file `name`.
+    pub fn new(text: &'t str, name: &'t str) -> Self {
+        let document = text.parse().ok();
+        Self {
+            text,
+            name,
+            document,
         }
-        Kind::MissingField(field) => format!("is missing {field:?}"),
-        kind => kind.to_string(),
-    };
-    let key = path.join(".");
-    match document
-        .and_then(|d| place(d, &path))
-        .map(|at| line_and_column(text, at))
-    {
-        Some((line, column)) => format!("{name}:{line}:{column}: {key}: {problem}"),
-        // Not in the file: it came from the environment.
-        None => format!("SYNDARIX__{}: {problem}", path.join("__").to_uppercase()),
+    }
+
+    /// All errors in `error`, one a line. `section` is where the failing value stands in the file.
+    pub fn explain(&self, error: figment::Error, section: &str) -> anyhow::Error {
+        let lines: Vec<String> = error
+            .into_iter()
+            .map(|error| self.one(&error, section))
+            .collect();
+        anyhow::anyhow!("{}", lines.join("\n"))
+    }
+
+    /// What is wrong with the value at `path`.
+    pub fn wrong(&self, path: &[&str], problem: &str) -> anyhow::Error {
+        anyhow::anyhow!("{}", self.at(path, problem))
+    }
+
+    fn one(&self, error: &figment::Error, section: &str) -> String {
+        let mut path: Vec<&str> = section.split('.').filter(|part| !part.is_empty()).collect();
+        path.extend(error.path.iter().map(String::as_str));
+        let problem = match &error.kind {
+            Kind::UnknownField(field, known) => {
+                if path.last() != Some(&field.as_str()) {
+                    path.push(field);
+                }
+                unknown(known, field)
+            }
+            Kind::MissingField(field) => format!("is missing {field:?}"),
+            kind => kind.to_string(),
+        };
+        self.at(&path, &problem)
+    }
+
+    fn at(&self, path: &[&str], problem: &str) -> String {
+        let (name, key) = (self.name, path.join("."));
+        let place = self.document.as_ref().and_then(|d| place(d, path));
+        match place.map(|at| line_and_column(self.text, at)) {
+            Some((line, column)) => format!("{name}:{line}:{column}: {key}: {problem}"),
+            // Not in the file: it came from the environment.
+            None => format!("SYNDARIX__{}: {problem}", path.join("__").to_uppercase()),
+        }
     }
 }
 
@@ -58,6 +77,10 @@ fn place(document: &ImDocument<String>, path: &[&str]) -> Option<usize> {
     let mut item: &Item = document.as_item();
     let mut at = None;
     for part in path {
+        if let Some(array) = item.as_array() {
+            let value = part.parse().ok().and_then(|n: usize| array.get(n));
+            return value.and_then(Value::span).map(|span| span.start).or(at);
+        }
         let table = item.as_table_like()?;
         let (key, value) = table.get_key_value(part)?;
         let header = value.as_table().and_then(toml_edit::Table::span);

@@ -1,12 +1,11 @@
 //! Floor 6: settings. Defaults < `config.toml` < environment (`SYNDARIX__SECTION__KEY`); section types live with their owner.
 
 mod explain;
+mod live;
 mod servers;
+mod source;
 
-use std::{
-    net::SocketAddr,
-    path::{Path, PathBuf},
-};
+use std::{net::SocketAddr, path::PathBuf};
 
 use figment::{
     Figment,
@@ -15,21 +14,24 @@ use figment::{
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+pub use live::Live;
 pub use servers::{Common, Servers};
+pub use source::{Changes, Source};
 
 use crate::{
     access::{LimitsConfig, ServerId},
     audit::AuditConfig,
     db::DatabaseConfig,
     edge::{HttpConfig, McpConfig},
-    observe::ObserveConfig,
+    observe::{self, ObserveConfig},
 };
+use explain::Text;
 
 /// The commented configuration file that `init` writes: every setting, at its default.
 pub const TEMPLATE: &str = include_str!("../../config.toml");
 
 /// `[storage]`.
-#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct StorageConfig {
     /// Where everything is kept: database, repositories, workspaces, indexes, the admin token.
@@ -45,7 +47,7 @@ impl Default for StorageConfig {
 }
 
 /// `[auth]`.
-#[derive(Debug, Clone, Default, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct AuthConfig {
     /// The 32-byte key that tokens are hashed under; by default `token.key` in the data directory. Hubs that share a
@@ -70,7 +72,7 @@ struct File {
 }
 
 /// Everything that can be set.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Settings {
     /// The main port.
     pub http: HttpConfig,
@@ -110,19 +112,6 @@ impl Default for Settings {
 }
 
 impl Settings {
-    /// Reads `path`, or `config.toml` in the working directory if there is one, and the environment.
-    pub fn load(path: Option<&Path>) -> anyhow::Result<Self> {
-        let file = path.unwrap_or_else(|| Path::new("config.toml"));
-        let text = match std::fs::read_to_string(file) {
-            Ok(text) => text,
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound && path.is_none() => {
-                String::new()
-            }
-            Err(error) => anyhow::bail!("cannot read {}: {error}", file.display()),
-        };
-        Self::parse(&text, &file.display().to_string(), true)
-    }
-
     /// Reads `text`, called `name` in errors; the environment too if `env`.
     pub fn parse(text: &str, name: &str, env: bool) -> anyhow::Result<Self> {
         if let Err(error) = text.parse::<toml_edit::ImDocument<String>>() {
@@ -133,12 +122,9 @@ impl Settings {
         if env {
             figment = figment.merge(Env::prefixed("SYNDARIX__").split("__"));
         }
-        let file: File = figment
-            .extract()
-            .map_err(|e| explain::all(e, "", text, name))?;
-        let servers = Servers::read(file.servers, |error, section| {
-            explain::all(error, section, text, name)
-        })?;
+        let text = Text::new(text, name);
+        let file: File = figment.extract().map_err(|e| text.explain(e, ""))?;
+        let servers = Servers::read(file.servers, |error, section| text.explain(error, section))?;
         let settings = Self {
             http: file.http,
             mcp: file.mcp,
@@ -150,22 +136,25 @@ impl Settings {
             observe: file.observe,
             servers,
         };
-        settings.check(name)?;
+        settings.check(&text)?;
         Ok(settings)
     }
 
-    fn check(&self, name: &str) -> anyhow::Result<()> {
-        let address = |key: &str, value: &str| {
-            value.parse::<SocketAddr>().map_err(|_| {
-                anyhow::anyhow!("{name}: {key} = {value:?} is no address and port: write it like \"127.0.0.1:9000\"")
+    fn check(&self, text: &Text) -> anyhow::Result<()> {
+        let address = |path: &[&str], value: &str| {
+            value.parse::<SocketAddr>().map(|_| ()).map_err(|_| {
+                let next = "is no address and port: write it like \"127.0.0.1:9000\"";
+                text.wrong(path, &format!("{value:?} {next}"))
             })
         };
-        address("http.listen", &self.http.listen)?;
+        address(&["http", "listen"], &self.http.listen)?;
         for server in ServerId::ALL {
             if let Some(listen) = self.listen(server) {
-                address(&format!("servers.{server}.listen"), &listen)?;
+                address(&["servers", server.as_str(), "listen"], &listen)?;
             }
         }
+        observe::log_filter(&self.observe)
+            .map_err(|error| text.wrong(&["observe", "log"], &error.to_string()))?;
         Ok(())
     }
 
@@ -275,7 +264,27 @@ mod tests {
         );
         let error = refused("[http\n");
         assert!(error.contains("line 1"), "{error}");
-        assert!(refused("[http]\nlisten = \"nowhere\"\n").contains("http.listen"));
+        let error = refused("[http]\nlisten = \"nowhere\"\n");
+        assert!(error.contains("config.toml:2:1: http.listen"), "{error}");
+        let error = refused("[observe]\nlog = \"syndarix=loud\"\n");
+        assert!(error.contains("config.toml:2:1: observe.log"), "{error}");
+    }
+
+    #[test]
+    fn a_disabled_tool_that_is_none_is_refused_with_its_line_and_the_nearest() {
+        let text = "[servers.git]\ndisabled_tools = [\n  \"git_log\",\n  \"git_psuh\",\n  \"git_comit\",\n]\n";
+        let error = refused(&text.replace("git_psuh", "git_status"));
+        assert!(
+            error.contains("config.toml:5:3") && error.contains("did you mean \"git_commit\""),
+            "{error}"
+        );
+        let error = refused("[servers.git]\ndisabled_tools = [\"create_issue\"]\n");
+        assert!(
+            error.contains("config.toml:2") && error.contains("no tool of git"),
+            "{error}"
+        );
+        let error = refused("[servers.git]\ndisabled_tool = []\n");
+        assert!(error.contains("\"disabled_tools\""), "{error}");
     }
 
     #[test]

@@ -10,7 +10,10 @@ use serde::{Deserialize, de::DeserializeOwned};
 use super::explain;
 use crate::{
     access::ServerId,
-    servers::{cicd, code_analysis, file_system, git, issues, knowledge_base, llm_gateway},
+    base::nearest::nearest,
+    servers::{
+        cicd, code_analysis, file_system, git, issues, knowledge_base, llm_gateway, tool_names,
+    },
 };
 
 /// What can be set for every server.
@@ -21,6 +24,8 @@ pub struct Common {
     pub enabled: bool,
     /// Its own address and port; `off` for its prefix on the main port alone.
     pub listen: Option<String>,
+    /// Tools that nobody may call, other servers included.
+    pub disabled_tools: Vec<String>,
 }
 
 impl Default for Common {
@@ -28,16 +33,17 @@ impl Default for Common {
         Self {
             enabled: true,
             listen: None,
+            disabled_tools: Vec::new(),
         }
     }
 }
 
-const COMMON_KEYS: [&str; 2] = ["enabled", "listen"];
+const COMMON_KEYS: [&str; 3] = ["enabled", "listen", "disabled_tools"];
 
 macro_rules! sections {
     ($($field:ident $id:ident),*) => {
         /// The settings of the seven servers.
-        #[derive(Debug, Clone, Default)]
+        #[derive(Debug, Clone, Default, PartialEq)]
         pub struct Servers {
             common: [Common; 7],
             $(
@@ -56,7 +62,7 @@ macro_rules! sections {
                 $(
                     if let Some(section) = sections.remove(stringify!($field)) {
                         let name = concat!("servers.", stringify!($field));
-                        let (common, own) = split(section).map_err(|e| explain(*e, name))?;
+                        let (common, own) = split(ServerId::$id, section).map_err(|e| explain(*e, name))?;
                         if let Some(slot) = out.common.get_mut(ServerId::$id as usize) {
                             *slot = common;
                         }
@@ -68,6 +74,17 @@ macro_rules! sections {
                     return Err(explain(error, "servers"));
                 }
                 Ok(out)
+            }
+
+            /// Takes the own settings of `server` from `other`. False if they were the same.
+            pub fn take_own(&mut self, server: ServerId, other: &Self) -> bool {
+                match server {
+                    $(ServerId::$id => {
+                        let differs = self.$field != other.$field;
+                        self.$field = other.$field.clone();
+                        differs
+                    })*
+                }
             }
         }
     };
@@ -89,13 +106,27 @@ impl Servers {
         static DEFAULT: Common = Common {
             enabled: true,
             listen: None,
+            disabled_tools: Vec::new(),
         };
         self.common.get(server as usize).unwrap_or(&DEFAULT)
+    }
+
+    /// The servers that are enabled.
+    pub fn enabled(&self) -> impl Iterator<Item = ServerId> {
+        let is_on = |server: &ServerId| self.common(*server).enabled;
+        ServerId::ALL.into_iter().filter(is_on)
+    }
+
+    /// Sets the address of `server`, as [`Common::listen`] has it.
+    pub fn set_listen(&mut self, server: ServerId, listen: Option<String>) {
+        if let Some(common) = self.common.get_mut(server as usize) {
+            common.listen = listen;
+        }
     }
 }
 
 /// A section's common settings, and its server's own.
-fn split<C: DeserializeOwned>(section: Value) -> Result<(Common, C), Box<Error>> {
+fn split<C: DeserializeOwned>(server: ServerId, section: Value) -> Result<(Common, C), Box<Error>> {
     let Value::Dict(tag, mut own) = section else {
         return Err(Box::new(Error::from("must be a table".to_owned())));
     };
@@ -105,11 +136,28 @@ fn split<C: DeserializeOwned>(section: Value) -> Result<(Common, C), Box<Error>>
             common.insert(key.to_owned(), value);
         }
     }
-    let common = Value::Dict(tag, common).deserialize().map_err(Box::new)?;
+    let common: Common = Value::Dict(tag, common).deserialize().map_err(Box::new)?;
+    check_tools(server, &common.disabled_tools)?;
     let own = Value::Dict(tag, own)
         .deserialize::<C>()
         .map_err(|error| Box::new(with_common_keys(error)))?;
     Ok((common, own))
+}
+
+/// Refuses names that are no tools of `server`.
+fn check_tools(server: ServerId, disabled: &[String]) -> Result<(), Box<Error>> {
+    let known = tool_names(server);
+    for (n, tool) in disabled.iter().enumerate() {
+        if !known.contains(&tool.as_str()) {
+            let next = match nearest(tool, known.iter().copied()) {
+                Some(near) => format!("did you mean {near:?}?"),
+                None => "syndarix tools list shows them".to_owned(),
+            };
+            let error = Error::from(format!("{tool:?} is no tool of {server}; {next}"));
+            return Err(Box::new(error.with_path(&format!("disabled_tools.{n}"))));
+        }
+    }
+    Ok(())
 }
 
 /// A typo may be meant for a common key, which the server's own settings do not know.

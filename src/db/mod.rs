@@ -17,7 +17,7 @@ use sqlx::{PgConnection, PgPool, SqliteConnection, postgres::PgPoolOptions};
 pub use error::{DbError, sqlx_is_full};
 
 /// `[database]` of config.toml.
-#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct DatabaseConfig {
     /// `sqlite` for the embedded database under the data directory, or a `postgres://` URL.

@@ -4,7 +4,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// `[http]`: the main port and what holds on every port.
-#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct HttpConfig {
     /// Address and port of REST, health and all servers under their prefixes.
@@ -41,7 +41,7 @@ impl Default for HttpConfig {
 }
 
 /// `[mcp]`: sessions and streams.
-#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct McpConfig {
     /// Whether `/mcp` and `/sse` of the main port show three tools that find, describe and call all others instead of

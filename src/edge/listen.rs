@@ -2,7 +2,7 @@
 
 use std::{convert::Infallible, net::SocketAddr, sync::Arc, time::Duration};
 
-use axum::{Router, extract::Request};
+use axum::extract::Request;
 use hyper::body::Incoming;
 use hyper_util::{
     rt::{TokioIo, TokioTimer},
@@ -15,7 +15,7 @@ use tokio::{
 use tokio_util::sync::CancellationToken;
 use tower::{Service, ServiceExt};
 
-use super::HttpConfig;
+use super::{HttpConfig, Routes};
 
 /// A bound port.
 #[derive(Debug)]
@@ -38,8 +38,8 @@ pub async fn bind(address: &str) -> anyhow::Result<Listener> {
 }
 
 impl Listener {
-    /// Serves `router` until `stop` is cancelled, then lets running requests end until `drain_s` has passed.
-    pub async fn serve(self, router: Router, config: Arc<HttpConfig>, stop: CancellationToken) {
+    /// Serves `routes` until `stop` is cancelled, then lets running requests end until `drain_s` has passed.
+    pub async fn serve(self, routes: Routes, config: Arc<HttpConfig>, stop: CancellationToken) {
         let places = Arc::new(Semaphore::new(config.max_connections));
         let graceful = GracefulShutdown::new();
         loop {
@@ -59,7 +59,7 @@ impl Listener {
             let Ok(place) = Arc::clone(&places).try_acquire_owned() else {
                 continue;
             };
-            let connection = connection(stream, router.clone(), &config);
+            let connection = connection(stream, routes.clone(), &config);
             let watched = graceful.watch(connection);
             tokio::spawn(async move {
                 if let Err(error) = watched.await {
@@ -81,7 +81,7 @@ impl Listener {
 
 fn connection(
     stream: TcpStream,
-    router: Router,
+    routes: Routes,
     config: &HttpConfig,
 ) -> hyper::server::conn::http1::Connection<
     TokioIo<TcpStream>,
@@ -97,7 +97,7 @@ fn connection(
         tracing::debug!(%error, "TCP_NODELAY");
     }
     let service = hyper::service::service_fn(move |request: Request<Incoming>| {
-        let mut router = router.clone().into_service::<axum::body::Body>();
+        let mut router = routes.current().into_service::<axum::body::Body>();
         async move {
             let request = request.map(axum::body::Body::new);
             match router.ready().await {
@@ -116,7 +116,7 @@ fn connection(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use axum::routing::get;
+    use axum::{Router, routing::get};
     use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
     #[tokio::test]
@@ -131,7 +131,7 @@ mod tests {
         assert!(!twin.nodelay().unwrap());
         let _connection = connection(
             TcpStream::from_std(watch).unwrap(),
-            Router::new(),
+            Routes::new(Router::new()),
             &HttpConfig::default(),
         );
         assert!(twin.nodelay().unwrap());
@@ -148,7 +148,7 @@ mod tests {
             "done"
         });
         let served = tokio::spawn(listener.serve(
-            Router::new().route("/slow", slow),
+            Routes::new(Router::new().route("/slow", slow)),
             Arc::new(HttpConfig::default()),
             stop.clone(),
         ));

@@ -1,4 +1,4 @@
-//! Floor 5: everything that speaks HTTP. Only this floor and `app` know axum and rmcp.
+//! Floor 5: everything that speaks HTTP. Only this floor knows axum and rmcp.
 
 mod config;
 mod gate;
@@ -7,6 +7,7 @@ mod hosts;
 mod listen;
 pub mod mcp;
 pub mod rest;
+mod routes;
 
 use std::sync::Arc;
 
@@ -15,6 +16,7 @@ use axum::{Router, middleware};
 pub use config::{HttpConfig, McpConfig};
 pub use listen::{Listener, bind};
 pub use mcp::Endpoints;
+pub use routes::Routes;
 
 use crate::{
     access::{Authority, ServerId},

@@ -1,14 +1,15 @@
 //! Floor 1: logs and metrics.
 
-use std::io::IsTerminal;
+use std::{io::IsTerminal, sync::OnceLock};
 
+use anyhow::Context;
 use metrics_exporter_prometheus::{BuildError, Matcher, PrometheusBuilder, PrometheusHandle};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-use tracing_subscriber::{EnvFilter, fmt, util::SubscriberInitExt};
+use tracing_subscriber::{EnvFilter, fmt, reload, util::SubscriberInitExt};
 
 /// `[observe]` of config.toml.
-#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct ObserveConfig {
     /// What is logged, e.g. `info` or `info,syndarix=debug`.
@@ -41,22 +42,45 @@ pub enum LogFormat {
 /// These log whole requests, upstream error bodies that may echo a key, or every commit.
 const QUIET: &str = "rmcp=error,tantivy=warn,sqlx=warn,hyper=info,reqwest=info,genai=off";
 
+type SetFilter = Box<dyn Fn(EnvFilter) -> Result<(), reload::Error> + Send + Sync>;
+
+/// Changes the filter of the log that this process started.
+static SET_FILTER: OnceLock<SetFilter> = OnceLock::new();
+
+/// The filter that `config` asks for.
+pub fn log_filter(config: &ObserveConfig) -> anyhow::Result<EnvFilter> {
+    EnvFilter::try_new(format!("{QUIET},{}", config.log))
+        .map_err(|error| anyhow::anyhow!("is not a valid filter: {error}"))
+}
+
 /// Starts logging to standard error. A bad filter is an error; starting twice is not.
 pub fn start_logging(config: &ObserveConfig) -> anyhow::Result<()> {
-    let filter = EnvFilter::try_new(format!("{QUIET},{}", config.log))
-        .map_err(|e| anyhow::anyhow!("observe.log is not a valid filter: {e}"))?;
+    let filter = log_filter(config).context("observe.log")?;
     let json = match config.format {
         LogFormat::Auto => !std::io::stderr().is_terminal(),
         LogFormat::Text => false,
         LogFormat::Json => true,
     };
-    let builder = fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    let builder = fmt().with_writer(std::io::stderr).with_env_filter(filter);
     let _already_started = if json {
-        builder.json().flatten_event(true).finish().try_init()
+        let builder = builder.json().flatten_event(true).with_filter_reloading();
+        let handle = builder.reload_handle();
+        let _first_wins = SET_FILTER.set(Box::new(move |filter| handle.reload(filter)));
+        builder.finish().try_init()
     } else {
-        builder.with_target(false).finish().try_init()
+        let builder = builder.with_target(false).with_filter_reloading();
+        let handle = builder.reload_handle();
+        let _first_wins = SET_FILTER.set(Box::new(move |filter| handle.reload(filter)));
+        builder.finish().try_init()
     };
     Ok(())
+}
+
+/// Logs what `filter` lets through from now on, where [`start_logging`] started the log.
+pub fn change_log(filter: EnvFilter) {
+    if let Some(Err(error)) = SET_FILTER.get().map(|set| set(filter)) {
+        tracing::error!(%error, "the log filter could not be changed");
+    }
 }
 
 /// Collects metrics. Where a recorder is installed already (several hubs in one test process), a private one is rendered.

@@ -15,6 +15,7 @@ mod architecture;
 mod cli;
 mod contract;
 mod edge;
+mod live;
 mod scope;
 mod servers;
 mod start;

@@ -32,9 +32,10 @@ use tokio_util::sync::CancellationToken;
 use adapter::Adapter;
 use endpoint::Endpoint;
 pub use selection::Selection;
+use surface::Surface;
 
 use super::{HttpConfig, Hub, McpConfig};
-use crate::access::ServerId;
+use crate::{access::ServerId, tool::Registry};
 
 /// What the transports need, whatever they serve.
 #[derive(Clone, Debug)]
@@ -62,8 +63,18 @@ impl Transport {
 /// The MCP endpoints of every enabled server. One server's sessions are the same on its port and under its prefix.
 #[derive(Debug)]
 pub struct Endpoints {
-    servers: BTreeMap<ServerId, Router>,
+    transport: Transport,
+    surface: Arc<Surface>,
+    servers: BTreeMap<ServerId, Open>,
     all: Router,
+}
+
+/// The endpoint of a server.
+#[derive(Debug)]
+struct Open {
+    router: Router,
+    /// Ends its sessions and streams.
+    stop: CancellationToken,
 }
 
 impl Endpoints {
@@ -74,18 +85,41 @@ impl Endpoints {
             mcp: Arc::clone(&hub.mcp),
             stop: stop.clone(),
         };
-        let surface = Arc::new(surface::Surface::new(Arc::clone(&hub.registry)));
-        let router = |endpoint: Endpoint| {
-            let (surface, endpoint) = (Arc::clone(&surface), Arc::new(endpoint));
-            transport.router(move || Adapter::new(Arc::clone(&surface), Arc::clone(&endpoint)))
+        let surface = Arc::new(Surface::new(Arc::clone(&hub.registry)));
+        let all = router(&transport, &surface, Endpoint::all(hub.mcp.light));
+        let mut endpoints = Self {
+            transport,
+            surface,
+            servers: BTreeMap::new(),
+            all,
         };
-        Self {
-            servers: hub
-                .registry
-                .servers()
-                .map(|server| (server, router(Endpoint::one(server))))
-                .collect(),
-            all: router(Endpoint::all(hub.mcp.light)),
+        endpoints.open_new(&hub.registry);
+        endpoints
+    }
+
+    /// Shows `registry` from now on: sessions with servers that it still has go on. The tokens that are answered end the
+    /// sessions with those that it has no more.
+    pub fn replace(&mut self, registry: &Arc<Registry>) -> Vec<(ServerId, CancellationToken)> {
+        self.open_new(registry);
+        let (open, closed): (BTreeMap<_, _>, BTreeMap<_, _>) = std::mem::take(&mut self.servers)
+            .into_iter()
+            .partition(|(server, _)| registry.servers().any(|s| s == *server));
+        self.servers = open;
+        self.surface.replace(Arc::clone(registry));
+        closed.into_iter().map(|(s, open)| (s, open.stop)).collect()
+    }
+
+    fn open_new(&mut self, registry: &Registry) {
+        for server in registry.servers() {
+            self.servers.entry(server).or_insert_with(|| {
+                let stop = self.transport.stop.child_token();
+                let transport = Transport {
+                    stop: stop.clone(),
+                    ..self.transport.clone()
+                };
+                let router = router(&transport, &self.surface, Endpoint::one(server));
+                Open { router, stop }
+            });
         }
     }
 
@@ -96,6 +130,12 @@ impl Endpoints {
 
     /// `/mcp`, `/sse` and `/messages` of one server.
     pub fn router(&self, server: ServerId) -> Router {
-        self.servers.get(&server).cloned().unwrap_or_default()
+        let open = self.servers.get(&server);
+        open.map(|open| open.router.clone()).unwrap_or_default()
     }
+}
+
+fn router(transport: &Transport, surface: &Arc<Surface>, endpoint: Endpoint) -> Router {
+    let (surface, endpoint) = (Arc::clone(surface), Arc::new(endpoint));
+    transport.router(move || Adapter::new(Arc::clone(&surface), Arc::clone(&endpoint)))
 }

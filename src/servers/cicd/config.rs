@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use super::engine::run::Limits;
 
 /// Settings of the CI/CD server.
-#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Config {
     /// Runs at the same time; further ones wait in the order they came.

@@ -9,6 +9,7 @@ use std::{
     time::{Duration, Instant},
 };
 
+use rustix::process::{Pid, Signal, kill_process};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
@@ -186,11 +187,20 @@ impl Hub {
         self.process.wait().unwrap();
     }
 
+    pub fn signal(&self, signal: Signal) {
+        let pid = Pid::from_raw(i32::try_from(self.pid()).unwrap()).unwrap();
+        kill_process(pid, signal).unwrap();
+    }
+
+    /// Writes another config.toml for the running hub.
+    pub fn configure(&self, settings: &Settings) {
+        std::fs::write(self.dir().join("config.toml"), settings.text()).unwrap();
+    }
+
     /// SIGTERM; how long the hub took to end, and whether it ended well.
     pub async fn terminate(&mut self) -> (Duration, bool) {
         let started = Instant::now();
-        let pid = rustix::process::Pid::from_raw(i32::try_from(self.pid()).unwrap()).unwrap();
-        rustix::process::kill_process(pid, rustix::process::Signal::TERM).unwrap();
+        self.signal(Signal::TERM);
         loop {
             if let Some(status) = self.process.try_wait().unwrap() {
                 return (started.elapsed(), status.success());

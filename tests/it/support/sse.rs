@@ -140,6 +140,11 @@ impl Sse {
             .unwrap()
     }
 
+    /// Whether the hub has ended the stream.
+    pub fn is_over(&self) -> bool {
+        self.reader.is_finished()
+    }
+
     pub async fn request(&self, method: &str, params: Value) -> Value {
         let id = self.next.fetch_add(1, Ordering::Relaxed);
         self.send(

@@ -1,0 +1,77 @@
+//! The servers, opened.
+
+use std::collections::BTreeMap;
+
+use anyhow::Context;
+
+use crate::{
+    access::ServerId,
+    config::Servers,
+    servers::{
+        cicd::Cicd, code_analysis::CodeAnalysis, file_system::FileSystem, git::Git, issues::Issues,
+        knowledge_base::KnowledgeBase, llm_gateway::LlmGateway,
+    },
+    tool::{Builder, Host, Mounted, Registry, ToolError},
+};
+
+/// Every server that was enabled once. It stays open while it is disabled: two owners of its index writer or its queue
+/// would spoil them.
+#[derive(Default)]
+pub struct Engines(BTreeMap<ServerId, Mounted>);
+
+impl Engines {
+    /// Opens `server` with its own `settings`. False when it is open already.
+    pub async fn open(
+        &mut self,
+        server: ServerId,
+        settings: &Servers,
+        host: &Host,
+    ) -> anyhow::Result<bool> {
+        if self.is_open(server) {
+            return Ok(false);
+        }
+        let mounted = open(server, settings, host).await;
+        let mounted = mounted.with_context(|| format!("cannot open {server}"))?;
+        self.0.insert(server, mounted);
+        Ok(true)
+    }
+
+    /// Whether `server` is open, enabled or not.
+    pub fn is_open(&self, server: ServerId) -> bool {
+        self.0.contains_key(&server)
+    }
+
+    /// The tools that `settings` enable.
+    pub fn builder(&self, settings: &Servers) -> Builder {
+        settings
+            .enabled()
+            .fold(Registry::builder(), |builder, server| {
+                match self.0.get(&server).cloned() {
+                    Some(mounted) => builder
+                        .with(mounted)
+                        .disable(&settings.common(server).disabled_tools),
+                    None => builder,
+                }
+            })
+    }
+}
+
+async fn open(server: ServerId, own: &Servers, host: &Host) -> Result<Mounted, ToolError> {
+    Ok(match server {
+        ServerId::LlmGateway => {
+            Mounted::new(LlmGateway::open(own.llm_gateway.clone(), host).await?)
+        }
+        ServerId::Git => Mounted::new(Git::open(own.git.clone(), host).await?),
+        ServerId::KnowledgeBase => {
+            Mounted::new(KnowledgeBase::open(own.knowledge_base.clone(), host).await?)
+        }
+        ServerId::Issues => Mounted::new(Issues::open(own.issues.clone(), host).await?),
+        ServerId::FileSystem => {
+            Mounted::new(FileSystem::open(own.file_system.clone(), host).await?)
+        }
+        ServerId::CodeAnalysis => {
+            Mounted::new(CodeAnalysis::open(own.code_analysis.clone(), host).await?)
+        }
+        ServerId::Cicd => Mounted::new(Cicd::open(own.cicd.clone(), host).await?),
+    })
+}

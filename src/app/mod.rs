@@ -1,0 +1,133 @@
+//! The composition root: from settings to a running hub, through changes of them, and back to rest.
+
+mod engines;
+mod ports;
+mod reload;
+mod serve;
+mod store;
+
+use std::{collections::BTreeMap, net::SocketAddr, path::Path, sync::Arc, time::Duration};
+
+pub use store::Store;
+
+use self::{
+    engines::Engines,
+    store::{Lock, prepare},
+};
+use crate::{
+    access::{Authority, ServerId, token::Token},
+    audit::Audit,
+    config::Settings,
+    edge::Hub,
+    observe,
+    project::{Projects, workspace::Workspaces},
+    tool::{Changes, Host, Parts, Pool, Registry, Tasks},
+};
+
+/// The file that holds the administrator's token, in the data directory.
+pub const ADMIN_TOKEN: &str = "admin.token";
+/// The project and agent that a new hub starts with.
+pub const DEFAULT_NAME: &str = "default";
+
+/// A hub, open: its servers can be called in-process.
+pub struct App {
+    /// What it runs with: where a changed setting waits for a restart, the old one.
+    settings: Settings,
+    host: Host,
+    engines: Engines,
+    hub: Hub,
+    /// The administrator's token, if this start made it.
+    pub first_token: Option<Token>,
+    _lock: Lock,
+}
+
+/// Where a hub listens.
+#[derive(Debug, Clone)]
+pub struct Bound {
+    /// The main port.
+    pub main: SocketAddr,
+    /// The servers' own ports.
+    pub servers: BTreeMap<ServerId, SocketAddr>,
+}
+
+impl App {
+    /// Opens everything.
+    pub async fn open(settings: Settings) -> anyhow::Result<Self> {
+        let data = prepare(&settings.storage.data)?;
+        let lock = Lock::take(&data)?;
+        let store = Store::open(&settings).await?;
+        store.first_project().await?;
+        let first_token = store.first_token().await?;
+        let audit = Audit::open(store.db.clone(), &store.clock, &settings.audit).await?;
+        let host = Host {
+            db: store.db.clone(),
+            data: store.data.clone(),
+            clock: store.clock.clone(),
+            workspaces: Workspaces::new(&store.data),
+            changes: Changes::default(),
+            tasks: Tasks::default(),
+        };
+        let mut engines = Engines::default();
+        for server in settings.servers.enabled() {
+            engines.open(server, &settings.servers, &host).await?;
+        }
+        let registry = engines.builder(&settings.servers).build(Parts {
+            authority: Arc::clone(&store.authority),
+            projects: store.projects.clone(),
+            audit: audit.clone(),
+            clock: store.clock,
+            pool: Pool::new(settings.limits.blocking_threads),
+            changes: host.changes.clone(),
+        })?;
+        let hub = Hub {
+            registry,
+            authority: store.authority,
+            projects: store.projects,
+            audit,
+            db: store.db,
+            http: Arc::new(settings.http.clone()),
+            mcp: Arc::new(settings.mcp.clone()),
+            metrics: observe::start_metrics()?,
+        };
+        Ok(Self {
+            settings,
+            host,
+            engines,
+            hub,
+            first_token,
+            _lock: lock,
+        })
+    }
+
+    /// The tools, to be called in-process.
+    pub fn registry(&self) -> &Arc<Registry> {
+        &self.hub.registry
+    }
+
+    /// The audit log.
+    pub fn audit(&self) -> &Audit {
+        &self.hub.audit
+    }
+
+    /// Tokens.
+    pub fn authority(&self) -> &Arc<Authority> {
+        &self.hub.authority
+    }
+
+    /// Projects, agents and members.
+    pub fn projects(&self) -> &Projects {
+        &self.hub.projects
+    }
+
+    /// The data directory.
+    pub fn data(&self) -> &Path {
+        &self.host.data
+    }
+
+    /// Ends background work and closes the database.
+    pub async fn close(&self) {
+        self.host.tasks.drain(Duration::from_millis(1500)).await;
+        self.hub.audit.flush().await;
+        self.hub.db.close().await;
+    }
+}

@@ -1,0 +1,36 @@
+//! Serving: until told to stop, following changes of the configuration.
+
+use tokio_util::sync::CancellationToken;
+
+use super::{App, Bound, ports::Ports};
+use crate::config::Changes;
+
+impl App {
+    /// Serves until `stop` is cancelled, then drains. `ready` is told where, once every port is bound.
+    pub async fn serve(
+        mut self,
+        stop: CancellationToken,
+        mut changes: Changes,
+        ready: impl FnOnce(&Self, &Bound),
+    ) -> anyhow::Result<()> {
+        let mut ports = Ports::open(&self.hub, &self.settings, &stop).await?;
+        ready(&self, &ports.bound());
+        loop {
+            let read = tokio::select! {
+                () = stop.cancelled() => break,
+                read = changes.next() => read,
+            };
+            let followed = match read {
+                Ok(settings) => self.follow(&mut ports, &settings).await,
+                Err(error) => Err(error),
+            };
+            if let Err(error) = followed {
+                tracing::error!("the new configuration was not taken, nothing changed: {error:#}");
+            }
+        }
+        tracing::info!("stopping");
+        ports.drain(&self.hub.registry).await;
+        self.close().await;
+        Ok(())
+    }
+}

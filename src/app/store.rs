@@ -1,0 +1,180 @@
+//! What a hub keeps: the data directory, its lock, the database, and what a new hub starts with.
+
+use std::{
+    fs::File,
+    os::unix::fs::DirBuilderExt,
+    path::{Path, PathBuf},
+    sync::Arc,
+};
+
+use anyhow::Context;
+
+use super::{ADMIN_TOKEN, DEFAULT_NAME};
+use crate::{
+    access::{Authority, NewToken, key, token::Token},
+    audit,
+    base::{
+        clock::Clock,
+        ids::{AgentId, ProjectId},
+    },
+    config::Settings,
+    db::{Db, DbError},
+    project::{Projects, Scope},
+    servers,
+};
+
+/// What a hub keeps, open, without its servers: enough to administer it.
+pub struct Store {
+    /// The data directory.
+    pub data: PathBuf,
+    /// The database.
+    pub db: Db,
+    /// Projects, agents and members.
+    pub projects: Projects,
+    /// Tokens.
+    pub authority: Arc<Authority>,
+    pub(super) clock: Clock,
+}
+
+impl Store {
+    /// Opens the data directory and the database of `settings`, making what is missing.
+    pub async fn open(settings: &Settings) -> anyhow::Result<Self> {
+        let data = prepare(&settings.storage.data)?;
+        let clock = Clock::System;
+        let db = Db::open(&settings.database, &data)
+            .await
+            .context("cannot open the database")?;
+        let key_file = settings
+            .auth
+            .key_file
+            .clone()
+            .unwrap_or_else(|| data.join("token.key"));
+        let key = key::load_or_create(&key_file)
+            .with_context(|| format!("cannot use the key file {}", key_file.display()))?;
+        let authority = Arc::new(Authority::new(
+            db.clone(),
+            clock.clone(),
+            key,
+            settings.limits.clone(),
+            servers::all_tool_names(),
+        ));
+        let projects = Projects::new(db.clone(), clock.clone());
+        Ok(Self {
+            data,
+            db,
+            projects,
+            authority,
+            clock,
+        })
+    }
+
+    /// The newest entries of the audit log that `query` finds.
+    pub async fn audit(
+        &self,
+        query: &audit::Query,
+        limit: u32,
+    ) -> Result<Vec<audit::Record>, DbError> {
+        audit::find(&self.db, query, None, limit).await
+    }
+
+    /// A project with an agent, where there is none yet.
+    pub(super) async fn first_project(&self) -> anyhow::Result<()> {
+        if !self.projects.list_projects(None, 1).await?.is_empty() {
+            return Ok(());
+        }
+        let scope = Scope {
+            project: ProjectId::new(DEFAULT_NAME)?,
+            agent: AgentId::new(DEFAULT_NAME)?,
+        };
+        self.projects
+            .create_project(&scope.project, "Default project")
+            .await?;
+        self.projects
+            .create_agent(&scope.agent, "Default agent")
+            .await?;
+        self.projects.add_member(&scope).await?;
+        Ok(())
+    }
+
+    /// A token that may do everything, where there is none yet. Returned when it is new.
+    pub(super) async fn first_token(&self) -> anyhow::Result<Option<Token>> {
+        let file = self.data.join(ADMIN_TOKEN);
+        if let Ok(text) = std::fs::read_to_string(&file)
+            && self.authority.authenticate(text.trim()).await.is_ok()
+        {
+            return Ok(None);
+        }
+        let now = self.clock.now();
+        let mut after: Option<String> = None;
+        loop {
+            let page = self.authority.list(after.as_deref(), 200).await?;
+            let lives = page.iter().any(|t| {
+                t.revoked_ms.is_none()
+                    && t.expires_ms.is_none_or(|at| at > now)
+                    && t.scopes.iter().any(|s| s == "hub:admin")
+            });
+            if lives {
+                return Ok(None);
+            }
+            match page.last() {
+                Some(last) if page.len() == 200 => after = Some(last.id.clone()),
+                _ => break,
+            }
+        }
+        let everything = NewToken {
+            name: "admin".into(),
+            projects: vec!["*".into()],
+            agents: vec!["*".into()],
+            scopes: vec!["mcp:admin".into(), "hub:admin".into()],
+            ..NewToken::default()
+        };
+        let (token, _) = self
+            .authority
+            .create(everything)
+            .await
+            .map_err(|e| anyhow::anyhow!("{e}"))?;
+        key::write_private(&file, format!("{}\n", token.reveal()).as_bytes())
+            .with_context(|| format!("cannot write {}", file.display()))?;
+        Ok(Some(token))
+    }
+}
+
+/// Makes the data directory, private to its owner.
+pub(super) fn prepare(data: &Path) -> anyhow::Result<PathBuf> {
+    let problem = |error: std::io::Error| {
+        anyhow::anyhow!(
+            "cannot use the data directory {}: {error}: make it writable, or set storage.data in config.toml",
+            data.display()
+        )
+    };
+    std::fs::DirBuilder::new()
+        .recursive(true)
+        .mode(0o700)
+        .create(data)
+        .map_err(problem)?;
+    let probe = data.join(format!(".probe-{}", std::process::id()));
+    File::create(&probe)
+        .and_then(|_| std::fs::remove_file(&probe))
+        .map_err(problem)?;
+    data.canonicalize().map_err(problem)
+}
+
+/// Keeps a second hub out of the same data directory for as long as it lives.
+pub(super) struct Lock(#[allow(dead_code, reason = "held for its lock")] File);
+
+impl Lock {
+    pub(super) fn take(data: &Path) -> anyhow::Result<Self> {
+        let file = File::options()
+            .write(true)
+            .create(true)
+            .truncate(false)
+            .open(data.join("hub.lock"))?;
+        rustix::fs::flock(&file, rustix::fs::FlockOperation::NonBlockingLockExclusive).map_err(|_| {
+            anyhow::anyhow!(
+                "another hub is running with the data directory {}: stop it, or set storage.data in config.toml",
+                data.display()
+            )
+        })?;
+        Ok(Self(file))
+    }
+}
