@@ -1,5 +1,7 @@
 //! `serve`: run the hub until it is told to stop.
 
+use std::io::{IsTerminal, stderr};
+
 use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 
@@ -15,11 +17,21 @@ pub async fn run(settings: Settings, source: Source) -> anyhow::Result<()> {
     let stop = CancellationToken::new();
     let mut terminate = signal(SignalKind::terminate())?;
     let mut interrupt = signal(SignalKind::interrupt())?;
-    let told = stop.clone();
+    let mut hangup = signal(SignalKind::hangup())?;
+    let (told, on_terminal) = (stop.clone(), stderr().is_terminal());
     tokio::spawn(async move {
+        // SIGHUP has the configuration read again; but a terminal that is closed sends it too, and nobody is left there.
+        let left_alone = async {
+            while hangup.recv().await.is_some() {
+                if on_terminal && !stderr().is_terminal() {
+                    return;
+                }
+            }
+        };
         tokio::select! {
             _ = terminate.recv() => {}
             _ = interrupt.recv() => {}
+            () = left_alone => {}
         }
         told.cancel();
     });

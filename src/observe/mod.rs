@@ -61,7 +61,11 @@ pub fn start_logging(config: &ObserveConfig) -> anyhow::Result<()> {
         LogFormat::Text => false,
         LogFormat::Json => true,
     };
-    let builder = fmt().with_writer(std::io::stderr).with_env_filter(filter);
+    // Complaining of a standard error that is closed would be said there too, and end in a panic.
+    let builder = fmt()
+        .with_writer(std::io::stderr)
+        .log_internal_errors(false)
+        .with_env_filter(filter);
     let _already_started = if json {
         let builder = builder.json().flatten_event(true).with_filter_reloading();
         let handle = builder.reload_handle();

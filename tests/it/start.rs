@@ -1,7 +1,12 @@
 //! Starting and stopping, as a user sees it.
 
-use std::time::Duration;
+use std::{
+    io::{BufRead, BufReader},
+    process::{Command, Stdio},
+    time::Duration,
+};
 
+use rustix::process::{Pid, Signal, kill_process};
 use serde_json::{Value, json};
 
 use super::support::{Face, Faces, Hub, Session, Settings, Sse, eventually};
@@ -107,6 +112,35 @@ async fn sigterm_lets_a_running_call_end_and_closes_streams() {
             .contains("last words")
     );
     drop(idle);
+}
+
+#[test]
+fn a_hub_whose_log_nobody_can_read_goes_on() {
+    let dir = tempfile::tempdir().unwrap();
+    std::fs::write(dir.path().join("config.toml"), Settings::default().text()).unwrap();
+    #[allow(
+        clippy::disallowed_methods,
+        reason = "tests run the program as its user does"
+    )]
+    let mut hub = Command::new(env!("CARGO_BIN_EXE_syndarix"))
+        .current_dir(dir.path())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    drop(hub.stderr.take());
+    let mut lines = BufReader::new(hub.stdout.take().unwrap()).lines();
+    lines
+        .find(|line| line.as_ref().unwrap().contains("syndarix call"))
+        .unwrap()
+        .unwrap();
+    let pid = Pid::from_raw(i32::try_from(hub.id()).unwrap()).unwrap();
+    // Each has the hub log a line.
+    kill_process(pid, Signal::HUP).unwrap();
+    std::thread::sleep(Duration::from_millis(300));
+    assert!(hub.try_wait().unwrap().is_none(), "it ended");
+    kill_process(pid, Signal::TERM).unwrap();
+    assert!(hub.wait().unwrap().success());
 }
 
 #[tokio::test]
