@@ -3,6 +3,7 @@
 mod engines;
 mod ports;
 mod reload;
+pub mod running;
 mod serve;
 mod store;
 
@@ -10,10 +11,7 @@ use std::{collections::BTreeMap, net::SocketAddr, path::Path, sync::Arc, time::D
 
 pub use store::Store;
 
-use self::{
-    engines::Engines,
-    store::{Lock, prepare},
-};
+use self::{engines::Engines, running::Lock, store::prepare};
 use crate::{
     access::{Authority, ServerId, token::Token},
     audit::Audit,
@@ -54,7 +52,7 @@ impl App {
     /// Opens everything.
     pub async fn open(settings: Settings) -> anyhow::Result<Self> {
         let data = prepare(&settings.storage.data)?;
-        let lock = Lock::take(&data)?;
+        let lock = Lock::take(&data).await?;
         let store = Store::open(&settings).await?;
         store.first_project().await?;
         let first_token = store.first_token().await?;

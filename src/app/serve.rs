@@ -1,24 +1,28 @@
 //! Serving: until told to stop, following changes of the configuration.
 
+use anyhow::Context;
 use tokio_util::sync::CancellationToken;
 
-use super::{App, Bound, ports::Ports};
-use crate::config::Changes;
+use super::{App, Bound, ports::Ports, running::Announced};
+use crate::config::{Changes, Settings};
 
 impl App {
-    /// Serves until `stop` is cancelled, then drains. `ready` is told where, once every port is bound.
+    /// Serves until `stop` is cancelled, then drains; with `changes` it follows the configuration meanwhile. `ready` is told where, once every port is bound.
     pub async fn serve(
         mut self,
         stop: CancellationToken,
-        mut changes: Changes,
+        mut changes: Option<Changes>,
         ready: impl FnOnce(&Self, &Bound),
     ) -> anyhow::Result<()> {
         let mut ports = Ports::open(&self.hub, &self.settings, &stop).await?;
-        ready(&self, &ports.bound());
+        let bound = ports.bound();
+        let announced = Announced::write(self.data(), bound.main)
+            .context("cannot write the address file into the data directory")?;
+        ready(&self, &bound);
         loop {
             let read = tokio::select! {
                 () = stop.cancelled() => break,
-                read = changes.next() => read,
+                read = next(changes.as_mut()) => read,
             };
             let followed = match read {
                 Ok(settings) => self.follow(&mut ports, &settings).await,
@@ -28,9 +32,17 @@ impl App {
                 tracing::error!("the new configuration was not taken, nothing changed: {error:#}");
             }
         }
+        drop(announced);
         tracing::info!("stopping");
         ports.drain(&self.hub.registry).await;
         self.close().await;
         Ok(())
+    }
+}
+
+async fn next(changes: Option<&mut Changes>) -> anyhow::Result<Settings> {
+    match changes {
+        Some(changes) => changes.next().await,
+        None => std::future::pending().await,
     }
 }

@@ -158,23 +158,3 @@ pub(super) fn prepare(data: &Path) -> anyhow::Result<PathBuf> {
         .map_err(problem)?;
     data.canonicalize().map_err(problem)
 }
-
-/// Keeps a second hub out of the same data directory for as long as it lives.
-pub(super) struct Lock(#[allow(dead_code, reason = "held for its lock")] File);
-
-impl Lock {
-    pub(super) fn take(data: &Path) -> anyhow::Result<Self> {
-        let file = File::options()
-            .write(true)
-            .create(true)
-            .truncate(false)
-            .open(data.join("hub.lock"))?;
-        rustix::fs::flock(&file, rustix::fs::FlockOperation::NonBlockingLockExclusive).map_err(|_| {
-            anyhow::anyhow!(
-                "another hub is running with the data directory {}: stop it, or set storage.data in config.toml",
-                data.display()
-            )
-        })?;
-        Ok(Self(file))
-    }
-}

@@ -1,13 +1,13 @@
 //! Reaching a hub from the command line: the running one over REST, or one opened in this process.
 
-use std::{net::SocketAddr, sync::Arc, time::Duration};
+use std::{path::Path, sync::Arc, time::Duration};
 
 use anyhow::Context;
 use serde_json::{Map, Value};
 
 use crate::{
     access::Principal,
-    app::{ADMIN_TOKEN, App},
+    app::{ADMIN_TOKEN, App, running::address},
     config::Settings,
     tool::Caller,
 };
@@ -32,38 +32,17 @@ pub struct Answer {
 }
 
 impl Reach {
-    /// The running hub if its main port answers, else one opened in this process.
+    /// The running hub of the data directory, else one opened in this process.
     pub async fn open(settings: Settings) -> anyhow::Result<Self> {
-        let token_file = settings.storage.data.join(ADMIN_TOKEN);
-        let from_file = || {
-            std::fs::read_to_string(&token_file)
-                .map(|t| t.trim().to_owned())
-                .ok()
-        };
-        let token = std::env::var("SYX_TOKEN").ok().filter(|t| !t.is_empty());
-        let address: SocketAddr = settings.http.listen.parse()?;
-        let patience = Duration::from_secs(2);
-        let connected =
-            tokio::time::timeout(patience, tokio::net::TcpStream::connect(address)).await;
-        if matches!(connected, Ok(Ok(_))) {
-            let token = token.or_else(from_file).with_context(|| {
-                format!(
-                    "set SYX_TOKEN to a service token ({} cannot be read)",
-                    token_file.display()
-                )
-            })?;
-            return Ok(Self::Running {
-                base: format!("http://{address}"),
-                token,
-            });
+        let data = settings.storage.data.clone();
+        if let Some(base) = running(&data).await {
+            let token = token(&data)?;
+            return Ok(Self::Running { base, token });
         }
         let app = App::open(settings).await?;
-        let token = token
-            .or_else(from_file)
-            .context("set SYX_TOKEN to a service token")?;
         let principal = app
             .authority()
-            .authenticate(&token)
+            .authenticate(&token(&data)?)
             .await
             .map_err(|e| anyhow::anyhow!("{e}"))?;
         Ok(Self::Here {
@@ -186,11 +165,41 @@ fn items(body: &Value) -> impl Iterator<Item = &Value> {
         .flatten()
 }
 
-fn client() -> anyhow::Result<reqwest::Client> {
+/// The URL of the hub that runs on `data`, if it answers.
+pub async fn running(data: &Path) -> Option<String> {
+    let base = format!("http://{}", address(data)?);
+    let alive = http()
+        .timeout(Duration::from_secs(2))
+        .build()
+        .ok()?
+        .get(format!("{base}/livez"))
+        .send()
+        .await;
+    alive.is_ok_and(|a| a.status().is_success()).then_some(base)
+}
+
+/// The token to call with: the environment's, else the administrator's.
+pub fn token(data: &Path) -> anyhow::Result<String> {
+    if let Some(token) = std::env::var("SYX_TOKEN").ok().filter(|t| !t.is_empty()) {
+        return Ok(token);
+    }
+    let file = data.join(ADMIN_TOKEN);
+    let text = std::fs::read_to_string(&file).with_context(|| {
+        format!(
+            "set SYX_TOKEN to a service token ({} cannot be read)",
+            file.display()
+        )
+    })?;
+    Ok(text.trim().to_owned())
+}
+
+/// An HTTP client for a hub on this machine.
+pub fn http() -> reqwest::ClientBuilder {
     // The client wants a TLS provider even for plain HTTP; another may have been first.
     let _installed = rustls::crypto::ring::default_provider().install_default();
-    Ok(reqwest::Client::builder()
-        .no_proxy()
-        .timeout(Duration::from_secs(120))
-        .build()?)
+    reqwest::Client::builder().no_proxy()
+}
+
+fn client() -> anyhow::Result<reqwest::Client> {
+    Ok(http().timeout(Duration::from_secs(120)).build()?)
 }

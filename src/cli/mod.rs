@@ -9,6 +9,7 @@ mod hub;
 mod init;
 mod out;
 mod serve;
+mod stdio;
 mod tools;
 
 use std::{path::PathBuf, process::ExitCode};
@@ -53,6 +54,8 @@ enum Command {
     Tools(ToolsCommand),
     /// Call a tool: on the running hub, or in this process if none is running.
     Call(call::CallArgs),
+    /// Serve MCP on standard input and output, for clients that start their servers: through the running hub, or one of its own.
+    Stdio(stdio::StdioArgs),
     /// Print what an MCP client needs to connect.
     ClientConfig(client_config::ClientConfigArgs),
     /// Runs one workflow step and leaves no process behind. Started by the hub itself.
@@ -118,6 +121,7 @@ async fn run(command: Command, settings: Settings, source: Source) -> anyhow::Re
         Command::Audit(args) => audit::run(&settings, args).await,
         Command::Tools(ToolsCommand::List) => tools::list(settings).await,
         Command::Call(args) => call::run(settings, args).await,
+        Command::Stdio(args) => stdio::run(settings, args).await,
         Command::ClientConfig(args) => client_config::run(&settings, &args),
         // Handled before there is a runtime: a supervisor forks.
         Command::SuperviseStep { .. } => Ok(()),

@@ -14,6 +14,20 @@ use crate::{
 
 pub async fn run(settings: Settings, source: Source) -> anyhow::Result<()> {
     observe::start_logging(&settings.observe)?;
+    let stop = stop_signal()?;
+    // From here on SIGHUP does not end the program.
+    let changes = source.watch()?;
+    let app = App::open(settings).await?;
+    app.serve(stop, Some(changes), |app, bound| {
+        if let Err(error) = out::line(&banner::text(app, bound)) {
+            tracing::debug!(%error, "nobody reads the banner");
+        }
+    })
+    .await
+}
+
+/// Cancelled by SIGTERM and Ctrl-C.
+pub fn stop_signal() -> anyhow::Result<CancellationToken> {
     let stop = CancellationToken::new();
     let mut terminate = signal(SignalKind::terminate())?;
     let mut interrupt = signal(SignalKind::interrupt())?;
@@ -35,13 +49,5 @@ pub async fn run(settings: Settings, source: Source) -> anyhow::Result<()> {
         }
         told.cancel();
     });
-    // From here on SIGHUP does not end the program.
-    let changes = source.watch()?;
-    let app = App::open(settings).await?;
-    app.serve(stop, changes, |app, bound| {
-        if let Err(error) = out::line(&banner::text(app, bound)) {
-            tracing::debug!(%error, "nobody reads the banner");
-        }
-    })
-    .await
+    Ok(stop)
 }

@@ -158,6 +158,14 @@ impl Settings {
         Ok(())
     }
 
+    /// The same hub for programs of this machine only: one port, on loopback, of the system's choice.
+    #[must_use]
+    pub fn embedded(mut self) -> Self {
+        self.http.listen = "127.0.0.1:0".into();
+        self.servers.close_ports();
+        self
+    }
+
     /// Where `server` listens on a port of its own: as set, or its default port beside the main one. `off` is no port.
     pub fn listen(&self, server: ServerId) -> Option<String> {
         let common = self.servers.common(server);

@@ -19,6 +19,7 @@ mod live;
 mod scope;
 mod servers;
 mod start;
+mod stdio;
 mod stores;
 mod story;
 mod support;
