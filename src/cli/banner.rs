@@ -58,7 +58,7 @@ fn compose(out: &mut String, app: &App, bound: &Bound) -> std::fmt::Result {
     writeln!(out, "    export SYX_TOKEN=$(cat {})", token_file.display())?;
     writeln!(
         out,
-        "    syndarix client-config claude     # or cursor, vscode, codex, gemini"
+        "    syndarix client-config claude     # or claude-desktop, cursor, vscode, codex, gemini"
     )?;
     writeln!(
         out,

@@ -1,5 +1,7 @@
 //! `client-config`: what each MCP client wants to be told, in its own form.
 
+use std::path::{Path, PathBuf, absolute};
+
 use clap::{Args, ValueEnum};
 use serde_json::{Map, Value, json};
 
@@ -19,6 +21,8 @@ enum Client {
     Codex,
     /// Gemini CLI
     Gemini,
+    /// Claude Desktop, which starts its servers: syndarix stdio
+    ClaudeDesktop,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -33,7 +37,7 @@ enum Transport {
 pub struct ClientConfigArgs {
     /// The client.
     client: Client,
-    /// The transport; Codex has HTTP only.
+    /// The transport; Codex has HTTP only, and Claude Desktop always speaks stdio.
     #[arg(long, value_enum, default_value = "http")]
     transport: Transport,
     /// Only these servers.
@@ -41,19 +45,53 @@ pub struct ClientConfigArgs {
     servers: Vec<String>,
 }
 
-pub fn run(settings: &Settings, args: &ClientConfigArgs) -> anyhow::Result<()> {
+/// What a client that starts its servers needs. It does so in a directory and with a PATH of its own, so every path is
+/// absolute.
+struct Launch {
+    program: PathBuf,
+    config: Option<PathBuf>,
+    data: PathBuf,
+}
+
+impl Launch {
+    fn new(settings: &Settings, config: Option<&Path>) -> std::io::Result<Self> {
+        let config = config.unwrap_or(Path::new("config.toml"));
+        Ok(Self {
+            program: std::env::current_exe()?,
+            config: config.exists().then(|| absolute(config)).transpose()?,
+            data: absolute(&settings.storage.data)?,
+        })
+    }
+
+    fn entry(&self, server: ServerId) -> Value {
+        let mut args = Vec::new();
+        if let Some(config) = &self.config {
+            args.extend([json!("--config"), json!(config)]);
+        }
+        args.extend([json!("stdio"), json!(server.as_str())]);
+        json!({"command": self.program, "args": args, "env": {"SYNDARIX__STORAGE__DATA": self.data}})
+    }
+}
+
+/// Prints it. `config` is the configuration file that was named.
+pub fn run(
+    settings: &Settings,
+    args: &ClientConfigArgs,
+    config: Option<&Path>,
+) -> anyhow::Result<()> {
     for name in &args.servers {
         anyhow::ensure!(ServerId::parse(name).is_some(), "no server {name:?}");
     }
     let wanted = |server: &ServerId| {
         args.servers.is_empty() || args.servers.iter().any(|n| n == server.as_str())
     };
-    let endpoints: Vec<(&str, String)> = ServerId::ALL
+    let endpoints: Vec<(ServerId, String)> = ServerId::ALL
         .into_iter()
         .filter(|server| settings.servers.common(*server).enabled && wanted(server))
-        .map(|server| (server.mcp_name(), url(settings, server, args.transport)))
+        .map(|server| (server, url(settings, server, args.transport)))
         .collect();
-    out::line(&text(args.client, args.transport, &endpoints)?)
+    let launch = Launch::new(settings, config)?;
+    out::line(&text(args.client, args.transport, &endpoints, &launch)?)
 }
 
 /// The endpoint's URL: under the public URL's prefix if there is one, else on the server's own port.
@@ -75,23 +113,23 @@ fn url(settings: &Settings, server: ServerId, transport: Transport) -> String {
 fn text(
     client: Client,
     transport: Transport,
-    endpoints: &[(&str, String)],
+    endpoints: &[(ServerId, String)],
+    launch: &Launch,
 ) -> anyhow::Result<String> {
     let kind = if transport == Transport::Http {
         "http"
     } else {
         "sse"
     };
+    let named = || endpoints.iter().map(|(s, url)| (s.mcp_name(), url));
     let object = |entry: &dyn Fn(&str) -> Value| -> Map<String, Value> {
-        endpoints
-            .iter()
-            .map(|(name, url)| ((*name).to_owned(), entry(url)))
+        named()
+            .map(|(name, url)| (name.to_owned(), entry(url)))
             .collect()
     };
     let bearer = |variable: &str| json!({"Authorization": format!("Bearer {variable}")});
     Ok(match client {
-        Client::Claude => endpoints
-            .iter()
+        Client::Claude => named()
             .map(|(name, url)| {
                 format!("claude mcp add --transport {kind} {name} {url} --header \"Authorization: Bearer $SYX_TOKEN\"")
             })
@@ -108,8 +146,7 @@ fn text(
         }
         Client::Codex => {
             anyhow::ensure!(transport == Transport::Http, "Codex has no SSE transport: leave --transport out");
-            endpoints
-                .iter()
+            named()
                 .map(|(name, url)| format!("[mcp_servers.{name}]\nurl = \"{url}\"\nbearer_token_env_var = \"SYX_TOKEN\"\n"))
                 .collect::<Vec<_>>()
                 .join("\n")
@@ -118,6 +155,13 @@ fn text(
             let key = if transport == Transport::Http { "httpUrl" } else { "url" };
             let entry = |url: &str| json!({key: url, "headers": bearer("$SYX_TOKEN")});
             serde_json::to_string_pretty(&json!({"mcpServers": object(&entry)}))?
+        }
+        Client::ClaudeDesktop => {
+            let entries: Map<String, Value> = endpoints
+                .iter()
+                .map(|(server, _)| (server.mcp_name().to_owned(), launch.entry(*server)))
+                .collect();
+            serde_json::to_string_pretty(&json!({"mcpServers": entries}))?
         }
     })
 }
@@ -128,8 +172,13 @@ mod tests {
 
     #[test]
     fn every_client_gets_its_own_form() {
-        let endpoints = [("git-mcp", "http://127.0.0.1:9002/mcp".to_owned())];
-        let of = |client| text(client, Transport::Http, &endpoints).unwrap();
+        let endpoints = [(ServerId::Git, "http://127.0.0.1:9002/mcp".to_owned())];
+        let launch = Launch {
+            program: "/usr/bin/syndarix".into(),
+            config: None,
+            data: "/home/ann/data".into(),
+        };
+        let of = |client| text(client, Transport::Http, &endpoints, &launch).unwrap();
         assert_eq!(
             of(Client::Claude),
             "claude mcp add --transport http git-mcp http://127.0.0.1:9002/mcp --header \"Authorization: Bearer $SYX_TOKEN\""
@@ -138,6 +187,12 @@ mod tests {
         assert!(of(Client::Vscode).contains("\"servers\""));
         assert!(of(Client::Codex).contains("bearer_token_env_var"));
         assert!(of(Client::Gemini).contains("\"httpUrl\""));
-        assert!(text(Client::Codex, Transport::Sse, &endpoints).is_err());
+        assert!(text(Client::Codex, Transport::Sse, &endpoints, &launch).is_err());
+        let desktop: Value = serde_json::from_str(&of(Client::ClaudeDesktop)).unwrap();
+        assert_eq!(
+            desktop["mcpServers"]["git-mcp"],
+            json!({"command": "/usr/bin/syndarix", "args": ["stdio", "git"],
+                   "env": {"SYNDARIX__STORAGE__DATA": "/home/ann/data"}})
+        );
     }
 }

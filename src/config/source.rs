@@ -1,6 +1,10 @@
 //! Where settings are read from, and when to read them again.
 
-use std::{io::ErrorKind, path::PathBuf, time::Duration};
+use std::{
+    io::ErrorKind,
+    path::{Path, PathBuf},
+    time::Duration,
+};
 
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
@@ -30,6 +34,11 @@ impl Source {
             path: path.unwrap_or_else(|| "config.toml".into()),
             last: None,
         }
+    }
+
+    /// The file that was named, if one was.
+    pub fn given(&self) -> Option<&Path> {
+        (!self.optional).then_some(&*self.path)
     }
 
     /// Reads the settings: defaults, the file, the environment.

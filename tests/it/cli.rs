@@ -163,11 +163,6 @@ fn administration_works_without_a_running_hub() {
 #[tokio::test]
 async fn call_reaches_the_running_hub_and_notices_tokens_made_meanwhile() {
     let hub = Hub::start().await;
-    let listen = hub.main.trim_start_matches("http://").to_owned();
-    let text = Settings::default()
-        .text()
-        .replacen("127.0.0.1:0", &listen, 1);
-    std::fs::write(hub.dir().join("config.toml"), text).unwrap();
     let call = |args: &[&str]| run(hub.dir(), args);
     let made = stdout(&call(&[
         "call",
@@ -204,11 +199,6 @@ async fn call_reaches_the_running_hub_and_notices_tokens_made_meanwhile() {
 #[test]
 fn call_works_without_a_running_hub() {
     let dir = tempfile::tempdir().unwrap();
-    std::fs::write(
-        dir.path().join("config.toml"),
-        "[http]\nlisten = \"127.0.0.1:1\"\n",
-    )
-    .unwrap();
     let wrote = stdout(&run(
         dir.path(),
         &[
@@ -245,6 +235,8 @@ fn every_client_gets_a_configuration() {
         let text = stdout(&run(dir.path(), &["client-config", client]));
         assert_eq!(text.matches("/mcp").count(), 7, "{client}: {text}");
     }
+    let desktop = stdout(&run(dir.path(), &["client-config", "claude-desktop"]));
+    assert_eq!(desktop.matches("\"stdio\"").count(), 7, "{desktop}");
     assert!(
         stdout(&run(
             dir.path(),
