@@ -231,6 +231,10 @@ mod tests {
         };
         assert_eq!(text(&said), text(&default));
         assert_eq!(said.http.max_body_bytes, default.http.max_body_bytes);
+        assert_eq!(
+            said.http.max_concurrent_requests,
+            default.http.max_concurrent_requests
+        );
         assert_eq!(said.listen(ServerId::Git), default.listen(ServerId::Git));
         assert_eq!(said.servers.llm_gateway.providers.len(), 1);
         assert_eq!(

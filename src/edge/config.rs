@@ -19,6 +19,8 @@ pub struct HttpConfig {
     pub max_body_bytes: usize,
     /// Connections at the same time on each port.
     pub max_connections: usize,
+    /// Requests worked on at the same time on all ports, and calls running at the same time. Open streams do not count.
+    pub max_concurrent_requests: usize,
     /// Seconds that a client may take to send a request's headers.
     pub header_timeout_s: u64,
     /// Seconds that running calls get when the hub stops.
@@ -34,6 +36,8 @@ impl Default for HttpConfig {
             allowed_origins: Vec::new(),
             max_body_bytes: 8 * 1024 * 1024,
             max_connections: 4096,
+            // The last of 512 is answered within two seconds as long as a call costs less than 4 ms of all processors.
+            max_concurrent_requests: 512,
             header_timeout_s: 15,
             drain_s: 3,
         }

@@ -15,7 +15,10 @@ use tokio::{
 use tokio_util::sync::CancellationToken;
 use tower::{Service, ServiceExt};
 
-use super::{HttpConfig, Routes};
+use super::{HttpConfig, Routes, load::Door};
+
+/// Connections past the cap that are told so at the same time.
+const HEARINGS: usize = 64;
 
 /// A bound port.
 #[derive(Debug)]
@@ -41,6 +44,7 @@ impl Listener {
     /// Serves `routes` until `stop` is cancelled, then lets running requests end until `drain_s` has passed.
     pub async fn serve(self, routes: Routes, config: Arc<HttpConfig>, stop: CancellationToken) {
         let places = Arc::new(Semaphore::new(config.max_connections));
+        let door = Door::new(HEARINGS);
         let graceful = GracefulShutdown::new();
         loop {
             let (stream, _peer) = tokio::select! {
@@ -55,8 +59,8 @@ impl Listener {
                     }
                 },
             };
-            // Past the cap the connection is closed at once, which clients take as a reason to come back later.
             let Ok(place) = Arc::clone(&places).try_acquire_owned() else {
+                door.turn_away(stream);
                 continue;
             };
             let connection = connection(stream, routes.clone(), &config);

@@ -5,6 +5,7 @@ mod gate;
 mod health;
 mod hosts;
 mod listen;
+mod load;
 pub mod mcp;
 pub mod rest;
 mod routes;
@@ -15,6 +16,7 @@ use axum::{Router, middleware};
 
 pub use config::{HttpConfig, McpConfig};
 pub use listen::{Listener, bind};
+pub use load::Load;
 pub use mcp::Endpoints;
 pub use routes::Routes;
 
@@ -43,6 +45,8 @@ pub struct Hub {
     pub http: Arc<HttpConfig>,
     /// `[mcp]`.
     pub mcp: Arc<McpConfig>,
+    /// Places for requests.
+    pub load: Load,
     /// Renders `/metrics`.
     pub metrics: metrics_exporter_prometheus::PrometheusHandle,
 }
@@ -55,25 +59,27 @@ pub fn main_router(hub: &Hub, endpoints: &Endpoints) -> Router {
         .fold(Router::new(), |router, server| {
             router.nest(&format!("/{server}"), endpoints.router(server))
         });
-    let guarded = prefixed
-        .merge(endpoints.all())
-        .merge(rest::router(hub))
-        .layer(middleware::from_fn_with_state(
-            hub.clone(),
-            gate::authenticate,
-        ));
+    let guarded = guard(
+        hub,
+        prefixed.merge(endpoints.all()).merge(rest::router(hub)),
+    );
     finish(hub, guarded.merge(health::router(hub)))
 }
 
 /// Everything on a server's own port.
 pub fn server_router(hub: &Hub, endpoints: &Endpoints, server: ServerId) -> Router {
-    let guarded = endpoints
-        .router(server)
+    let guarded = guard(hub, endpoints.router(server));
+    finish(hub, guarded.merge(health::probes(hub)))
+}
+
+/// What stands in front of everything but the probes and metrics, which are asked most when the hub is busy.
+fn guard(hub: &Hub, router: Router) -> Router {
+    router
         .layer(middleware::from_fn_with_state(
             hub.clone(),
             gate::authenticate,
-        ));
-    finish(hub, guarded.merge(health::probes(hub)))
+        ))
+        .layer(middleware::from_fn_with_state(hub.clone(), load::shed))
 }
 
 /// What holds on every port, for known and unknown paths alike.
