@@ -20,9 +20,18 @@ tidy:
     cargo fmt
     cargo clippy --all-targets -- -D warnings
 
-# what one call costs, on every face
+# what one call costs, in-process and over each transport
 bench:
-    cargo bench --bench call
+    cargo bench --bench call --bench transport
+
+# the hub under load: calls a second, a thousand streams, a stalled reader, ten times its capacity
+bench-load *parts:
+    cargo bench --bench load -- {{parts}}
+
+# the hub beside a bare rmcp server and FastMCP, which FASTMCP_PYTHON has (see benches/peers/fastmcp_server.py)
+bench-peers:
+    cargo build --release --example bare_rmcp
+    cargo bench --bench load -- peers
 
 # accept changed contract snapshots
 snapshots:
