@@ -1,7 +1,7 @@
-//! What a relay remembers of the dialogue between its client and a hub, so that another hub can take it over: the handshake,
-//! and the requests that wait for an answer.
+//! What a relay remembers of the dialogue between its client and a hub, so that another hub can take it over: what makes up
+//! the session, and the requests that wait for an answer.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use serde_json::{Value, json};
 
@@ -11,14 +11,16 @@ pub struct Outgoing {
     /// As the client wrote it.
     pub text: String,
     pub kind: Kind,
+    /// What it does to the session.
+    effect: Effect,
+    /// Whether it is repeated for the hub alone: its client has the answer.
+    replay: bool,
 }
 
 /// What the relay needs to know of a message.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Kind {
-    Initialize(Value),
-    Initialized,
-    /// Any other request. One that only ends when its client cancels it is not waited for.
+    /// One that only ends when its client cancels it is not waited for.
     Request {
         id: Value,
         awaited: bool,
@@ -30,33 +32,49 @@ pub enum Kind {
     Response,
 }
 
+#[derive(Debug, Clone, PartialEq)]
+enum Effect {
+    None,
+    /// It sets what goes by this name; the next hub has to be told too.
+    Sets(String),
+    /// It ends what was set.
+    Ends(String),
+}
+
 impl Outgoing {
     /// The id to answer, if it is a request.
     pub fn id(&self) -> Option<&Value> {
         match &self.kind {
-            Kind::Initialize(id) | Kind::Request { id, .. } => Some(id),
+            Kind::Request { id, .. } => Some(id),
             _ => None,
         }
     }
+
+    /// Whether the next hub is sent it anyway.
+    pub fn is_kept(&self) -> bool {
+        self.replay || matches!(self.effect, Effect::Sets(_))
+    }
 }
 
-/// The handshake of the eras that have one.
+/// A message that is a part of the session.
 #[derive(Debug)]
-struct Handshake {
-    initialize: Outgoing,
+struct Kept {
+    name: String,
+    message: Outgoing,
+    /// Its client has the answer, or waits for none.
     answered: bool,
-    initialized: Option<Outgoing>,
 }
 
 #[derive(Debug, Default)]
 pub struct Dialogue {
     /// Counts the links to hubs. The ids of hubs' own requests carry it, so that no hub gets another's answer.
     link: u64,
-    handshake: Option<Handshake>,
+    /// The handshake, the log level, subscriptions; in the order in which they were sent. Requests of 2026-07-28 leave none.
+    session: Vec<Kept>,
     /// By id, as JSON: the id, and whether its answer is waited for.
     in_flight: HashMap<String, (Value, bool)>,
-    /// The replayed `initialize`, whose client has its answer already.
-    replayed: Option<Value>,
+    /// The ids, as JSON, of repeated requests.
+    replayed: HashSet<String>,
 }
 
 /// A JSON-RPC error, on one line.
@@ -69,61 +87,55 @@ impl Dialogue {
     pub fn read(&self, line: String) -> Result<Option<Outgoing>, String> {
         let mut message: Value = serde_json::from_str(&line)
             .map_err(|e| error(&Value::Null, -32700, &format!("not valid JSON: {e}")))?;
-        let Some(object) = message.as_object_mut() else {
+        if !message.is_object() {
             let next = "not a JSON-RPC message: send one object a line; batches are not served";
             return Err(error(&Value::Null, -32600, next));
+        }
+        let id = message.get("id").cloned();
+        let method = message.get("method").and_then(Value::as_str);
+        let outgoing = |text, kind, effect| {
+            Ok(Some(Outgoing {
+                text,
+                kind,
+                effect,
+                replay: false,
+            }))
         };
-        let id = object.get("id").cloned();
-        let kind = match (object.get("method").and_then(Value::as_str), id) {
-            (Some("initialize"), Some(id)) => Kind::Initialize(id),
-            (Some(method), Some(id)) => Kind::Request {
-                id,
-                awaited: method != "subscriptions/listen",
-            },
-            (Some("notifications/initialized"), None) => Kind::Initialized,
+        match (method, id) {
+            (Some(method), Some(id)) => {
+                let awaited = method != "subscriptions/listen";
+                let effect = effect(method, &message);
+                outgoing(line, Kind::Request { id, awaited }, effect)
+            }
             (Some("notifications/cancelled"), None) => {
                 let request = message.pointer("/params/requestId").cloned();
-                request.map_or(Kind::Notification, Kind::Cancelled)
+                let kind = request.map_or(Kind::Notification, Kind::Cancelled);
+                outgoing(line, kind, Effect::None)
             }
-            (Some(_), None) => Kind::Notification,
+            (Some(method), None) => outgoing(line, Kind::Notification, effect(method, &message)),
             (None, Some(id)) => {
                 let Some(own) = self.without_link(&id) else {
                     return Ok(None);
                 };
-                object.insert("id".into(), own);
-                return Ok(Some(Outgoing {
-                    text: message.to_string(),
-                    kind: Kind::Response,
-                }));
+                if let Some(id) = message.get_mut("id") {
+                    *id = own;
+                }
+                outgoing(message.to_string(), Kind::Response, Effect::None)
             }
             (None, None) => {
                 let next = "not a JSON-RPC message: it has neither a method nor an id";
-                return Err(error(&Value::Null, -32600, next));
+                Err(error(&Value::Null, -32600, next))
             }
-        };
-        Ok(Some(Outgoing { text: line, kind }))
+        }
     }
 
     /// Notes that `message` goes out now.
     pub fn sending(&mut self, message: &Outgoing) {
+        if message.replay {
+            self.replayed.extend(message.id().map(Value::to_string));
+            return;
+        }
         match &message.kind {
-            Kind::Initialize(id) => {
-                if self.handshake.as_ref().is_some_and(|h| h.answered) {
-                    self.replayed = Some(id.clone());
-                } else {
-                    self.handshake = Some(Handshake {
-                        initialize: message.clone(),
-                        answered: false,
-                        initialized: None,
-                    });
-                    self.in_flight.insert(id.to_string(), (id.clone(), true));
-                }
-            }
-            Kind::Initialized => {
-                if let Some(handshake) = &mut self.handshake {
-                    handshake.initialized = Some(message.clone());
-                }
-            }
             Kind::Request { id, awaited } => {
                 self.in_flight
                     .insert(id.to_string(), (id.clone(), *awaited));
@@ -132,6 +144,22 @@ impl Dialogue {
                 self.in_flight.remove(&request.to_string());
             }
             Kind::Notification | Kind::Response => {}
+        }
+        match &message.effect {
+            Effect::Sets(name) => {
+                let kept = Kept {
+                    name: name.clone(),
+                    message: message.clone(),
+                    answered: message.id().is_none(),
+                };
+                // What the last hub did not answer comes again, in its old place.
+                match self.session.iter_mut().find(|k| k.name == *name) {
+                    Some(old) => *old = kept,
+                    None => self.session.push(kept),
+                }
+            }
+            Effect::Ends(name) => self.session.retain(|k| k.name != *name),
+            Effect::None => {}
         }
     }
 
@@ -154,45 +182,56 @@ impl Dialogue {
                 Some(message.to_string())
             }
             (None, Some(id)) => {
-                if self.replayed.as_ref() == Some(&id) {
-                    self.replayed = None;
-                    if let Some(error) = message.get("error") {
-                        tracing::warn!(%error, "the hub refused the handshake of an earlier one");
+                let refused = message.get("error");
+                self.answered(&id, refused.is_none());
+                if self.replayed.remove(&id.to_string()) {
+                    if let Some(error) = refused {
+                        tracing::warn!(%error, "the hub does not take over a part of the session");
                     }
                     return None;
                 }
                 self.in_flight.remove(&id.to_string());
-                if let Some(handshake) = &mut self.handshake
-                    && handshake.initialize.id() == Some(&id)
-                {
-                    handshake.answered = true;
-                }
                 Some(text)
             }
             _ => Some(text),
         }
     }
 
+    /// What the hub refuses is no part of the session.
+    fn answered(&mut self, id: &Value, well: bool) {
+        let at = |k: &Kept| k.message.id() == Some(id);
+        if let Some(kept) = self.session.iter_mut().find(|k| at(k)) {
+            kept.answered = true;
+        }
+        if !well {
+            self.session.retain(|k| !at(k));
+        }
+    }
+
     /// The hub did not take the request `id`.
     pub fn refused(&mut self, id: &Value) {
+        self.answered(id, false);
         self.in_flight.remove(&id.to_string());
     }
 
-    /// The hub is gone: errors for the requests that it took. An `initialize` is left to the next hub.
+    /// The hub is gone: errors for the requests that it took. Those that are a part of the session are left to the next.
     pub fn lost(&mut self) -> Vec<String> {
         self.link += 1;
-        self.replayed = None;
-        let opening = self.handshake.as_ref().and_then(|h| h.initialize.id());
-        let opening = opening.and_then(|id| self.in_flight.remove_entry(&id.to_string()));
+        self.replayed.clear();
+        let kept = self.session.iter().filter(|k| !k.answered);
+        let kept = kept.filter_map(|k| k.message.id());
+        let kept: Vec<_> = kept
+            .filter_map(|id| self.in_flight.remove_entry(&id.to_string()))
+            .collect();
         let message = "the hub went away during this request, which it may or may not have carried out: call again";
         let errors = self.fail(message);
-        self.in_flight.extend(opening);
+        self.in_flight.extend(kept);
         errors
     }
 
     /// There is no next hub: errors for all requests that wait.
     pub fn give_up(&mut self, message: &str) -> Vec<String> {
-        self.handshake.take_if(|h| !h.answered);
+        self.session.retain(|k| k.answered);
         self.fail(message)
     }
 
@@ -203,11 +242,12 @@ impl Dialogue {
     }
 
     /// What to begin with at the next hub.
-    pub fn handshake(&self) -> Vec<Outgoing> {
-        let handshake = self.handshake.iter();
-        handshake
-            .flat_map(|h| std::iter::once(h.initialize.clone()).chain(h.initialized.clone()))
-            .collect()
+    pub fn session(&self) -> Vec<Outgoing> {
+        let session = self.session.iter().map(|kept| Outgoing {
+            replay: kept.answered,
+            ..kept.message.clone()
+        });
+        session.collect()
     }
 
     /// Whether answers are still to come.
@@ -228,94 +268,18 @@ impl Dialogue {
     }
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    const INITIALIZE: &str = r#"{"jsonrpc":"2.0","id":0,"method":"initialize","params":{}}"#;
-    const INITIALIZED: &str = r#"{"jsonrpc":"2.0","method":"notifications/initialized"}"#;
-
-    fn send(dialogue: &mut Dialogue, line: &str) {
-        let message = dialogue.read(line.to_owned()).unwrap().unwrap();
-        dialogue.sending(&message);
-    }
-
-    #[test]
-    fn what_is_no_message_is_answered() {
-        let dialogue = Dialogue::default();
-        for (line, code) in [("{", "-32700"), ("[]", "-32600"), ("{}", "-32600")] {
-            let said = dialogue.read(line.into()).unwrap_err();
-            assert!(
-                said.contains(code) && said.contains(r#""id":null"#),
-                "{said}"
-            );
+/// What a message of this method does to a session.
+fn effect(method: &str, message: &Value) -> Effect {
+    let uri = message.pointer("/params/uri").and_then(Value::as_str);
+    match (method, uri) {
+        ("initialize" | "notifications/initialized" | "logging/setLevel", _) => {
+            Effect::Sets(method.to_owned())
         }
-    }
-
-    #[test]
-    fn the_next_hub_gets_the_handshake_and_the_client_no_second_answer() {
-        let mut dialogue = Dialogue::default();
-        send(&mut dialogue, INITIALIZE);
-        let answer = r#"{"jsonrpc":"2.0","id":0,"result":{}}"#;
-        assert!(dialogue.receive(answer.into()).is_some());
-        send(&mut dialogue, INITIALIZED);
-        send(
-            &mut dialogue,
-            r#"{"jsonrpc":"2.0","id":7,"method":"tools/call"}"#,
-        );
-        let (errors, replay) = (dialogue.lost(), dialogue.handshake());
-        assert!(
-            errors.len() == 1 && errors[0].contains("\"id\":7") && errors[0].contains("call again")
-        );
-        let texts: Vec<&str> = replay.iter().map(|m| m.text.as_str()).collect();
-        assert_eq!(texts, [INITIALIZE, INITIALIZED]);
-        for message in &replay {
-            dialogue.sending(message);
-        }
-        assert!(!dialogue.is_waiting());
-        assert_eq!(dialogue.receive(answer.into()), None);
-    }
-
-    #[test]
-    fn an_unanswered_handshake_is_answered_by_the_next_hub() {
-        let mut dialogue = Dialogue::default();
-        send(&mut dialogue, INITIALIZE);
-        assert!(dialogue.lost().is_empty() && dialogue.is_waiting());
-        let replay = dialogue.handshake();
-        dialogue.sending(&replay[0]);
-        let answer = r#"{"jsonrpc":"2.0","id":0,"result":{}}"#;
-        assert!(dialogue.receive(answer.into()).is_some());
-    }
-
-    #[test]
-    fn no_hub_gets_an_answer_meant_for_another() {
-        let mut dialogue = Dialogue::default();
-        let asked = r#"{"jsonrpc":"2.0","id":3,"method":"elicitation/create"}"#;
-        let shown: Value = serde_json::from_str(&dialogue.receive(asked.into()).unwrap()).unwrap();
-        let answer = json!({"jsonrpc": "2.0", "id": shown["id"], "result": {}}).to_string();
-        let sent = dialogue.read(answer.clone()).unwrap().unwrap();
-        assert!(sent.text.contains("\"id\":3") && sent.kind == Kind::Response);
-        dialogue.lost();
-        assert!(dialogue.read(answer).unwrap().is_none());
-    }
-
-    #[test]
-    fn cancelled_requests_and_subscriptions_are_not_waited_for() {
-        let mut dialogue = Dialogue::default();
-        send(
-            &mut dialogue,
-            r#"{"jsonrpc":"2.0","id":"a","method":"subscriptions/listen"}"#,
-        );
-        assert!(!dialogue.is_waiting());
-        send(
-            &mut dialogue,
-            r#"{"jsonrpc":"2.0","id":"b","method":"tools/call"}"#,
-        );
-        assert!(dialogue.is_waiting());
-        send(
-            &mut dialogue,
-            r#"{"jsonrpc":"2.0","method":"notifications/cancelled","params":{"requestId":"b"}}"#,
-        );
-        assert!(!dialogue.is_waiting());
+        ("resources/subscribe", Some(uri)) => Effect::Sets(format!("subscription {uri}")),
+        ("resources/unsubscribe", Some(uri)) => Effect::Ends(format!("subscription {uri}")),
+        _ => Effect::None,
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -68,7 +68,7 @@ impl Relay {
             }
             self.outbox.retain(|m| m.kind != Kind::Response);
             next = self.reconnect().await?;
-            for message in self.dialogue.handshake().into_iter().rev() {
+            for message in self.dialogue.session().into_iter().rev() {
                 self.outbox.push_front(message);
             }
         }
@@ -135,8 +135,7 @@ impl Relay {
                 Ok(true)
             }
             Posted::NotTaken => {
-                // The handshake is repeated anyway.
-                if !matches!(message.kind, Kind::Initialize(_) | Kind::Initialized) {
+                if !message.is_kept() {
                     if let Some(id) = message.id() {
                         self.dialogue.refused(id);
                     }
