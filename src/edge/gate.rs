@@ -9,7 +9,7 @@ use axum::{
 };
 use http::{HeaderMap, HeaderValue, StatusCode, header};
 
-use super::{Hub, hosts, mcp::Selection, rest::Problem};
+use super::{HttpConfig, Hub, hosts, mcp::Selection, rest::Problem};
 use crate::{
     access::{Access, Denied, Principal},
     audit::{Entry, Origin, Outcome},
@@ -25,10 +25,14 @@ const REQUEST_ID: &str = "x-request-id";
 pub struct RequestId(pub Arc<str>);
 
 /// Refuses foreign hosts and origins; gives every request an id and every answer its headers.
-pub async fn check_host(State(hub): State<Hub>, mut request: Request, next: Next) -> Response {
+pub async fn check_host(
+    State(http): State<Arc<HttpConfig>>,
+    mut request: Request,
+    next: Next,
+) -> Response {
     let id: Arc<str> = given_id(request.headers()).unwrap_or_else(|| new_id("req").into());
     request.extensions_mut().insert(RequestId(Arc::clone(&id)));
-    let mut response = match hosts::check(request.headers(), request.uri(), &hub.http) {
+    let mut response = match hosts::check(request.headers(), request.uri(), &http) {
         Ok(()) => next.run(request).await,
         Err(foreign) => {
             let message = match foreign {

@@ -63,13 +63,13 @@ pub fn main_router(hub: &Hub, endpoints: &Endpoints) -> Router {
         hub,
         prefixed.merge(endpoints.all()).merge(rest::router(hub)),
     );
-    finish(hub, guarded.merge(health::router(hub)))
+    on_any_port(&hub.http, guarded.merge(health::router(hub)))
 }
 
 /// Everything on a server's own port.
 pub fn server_router(hub: &Hub, endpoints: &Endpoints, server: ServerId) -> Router {
     let guarded = guard(hub, endpoints.router(server));
-    finish(hub, guarded.merge(health::probes(hub)))
+    on_any_port(&hub.http, guarded.merge(health::probes(hub)))
 }
 
 /// What stands in front of everything but the probes and metrics, which are asked most when the hub is busy.
@@ -83,7 +83,7 @@ fn guard(hub: &Hub, router: Router) -> Router {
 }
 
 /// What holds on every port, for known and unknown paths alike.
-fn finish(hub: &Hub, router: Router) -> Router {
+pub fn on_any_port(http: &Arc<HttpConfig>, router: Router) -> Router {
     router
         .fallback(rest::no_such_path)
         .method_not_allowed_fallback(rest::wrong_method)
@@ -91,7 +91,7 @@ fn finish(hub: &Hub, router: Router) -> Router {
             rest::panicked,
         ))
         .layer(middleware::from_fn_with_state(
-            hub.clone(),
+            Arc::clone(http),
             gate::check_host,
         ))
 }
