@@ -11,6 +11,10 @@ run:
 test:
     cargo test
 
+# the official MCP conformance suite, both protocol eras (fetches it with npm, once)
+conformance:
+    tests/conformance/run
+
 # what must hold before a change lands
 ci:
     .ci/run
