@@ -268,6 +268,11 @@ impl Registry {
         &self.running
     }
 
+    /// The clock that it asks.
+    pub fn clock(&self) -> Clock {
+        self.parts.clock.clone()
+    }
+
     /// The time now, in milliseconds since the Unix epoch.
     pub fn now(&self) -> Millis {
         self.parts.clock.now()

@@ -28,8 +28,9 @@ use syndarix::{
         grant::{Allow, Grant},
         quota::Quota,
         scope::Scopes,
+        tools::ToolFilter,
     },
-    edge::{self, HttpConfig, McpConfig, mcp::Transport},
+    edge::{self, HttpConfig, McpConfig, Routes, mcp::Transport},
     tool::Pin,
 };
 use tokio_util::sync::CancellationToken;
@@ -42,6 +43,7 @@ async fn main() {
         http: Arc::clone(&http),
         mcp: Arc::new(McpConfig::default()),
         stop: stop.clone(),
+        saved: None,
     };
     let fixture = fixture::Fixture::default();
     let router = transport
@@ -51,7 +53,7 @@ async fn main() {
     let listener = edge::bind("127.0.0.1:0").await.expect("a free port");
     println!("http://{}/mcp", listener.address);
     listener
-        .serve(edge::on_any_port(&http, router), http, stop)
+        .serve(Routes::new(edge::on_any_port(&http, router)), http, stop)
         .await;
 }
 
@@ -64,6 +66,7 @@ fn anybody() -> Arc<Principal> {
             projects: Allow::All,
             agents: Allow::All,
             scopes: Scopes::parse(&["mcp:read"]).expect("a scope"),
+            tools: ToolFilter::default(),
         },
         expires_ms: None,
         quota: Arc::new(Quota::new(&LimitsConfig::default())),

@@ -19,12 +19,20 @@ pub struct Refusal {
     code: i32,
     message: String,
     retry: bool,
+    id: Value,
+}
+
+impl Refusal {
+    /// The same refusal, as the answer to the request with this id.
+    pub fn to(self, id: Value) -> Self {
+        Self { id, ..self }
+    }
 }
 
 impl From<Refusal> for Response {
     fn from(refusal: Refusal) -> Self {
         let error = json!({"code": refusal.code, "message": refusal.message});
-        let body = json!({"jsonrpc": "2.0", "id": Value::Null, "error": error}).to_string();
+        let body = json!({"jsonrpc": "2.0", "id": refusal.id, "error": error}).to_string();
         let mut response = (
             refusal.status,
             [(header::CONTENT_TYPE, "application/json")],
@@ -47,6 +55,7 @@ pub fn refuse(status: StatusCode, code: i32, message: impl Into<String>) -> Refu
         code,
         message: message.into(),
         retry: false,
+        id: Value::Null,
     }
 }
 
@@ -81,6 +90,18 @@ pub struct Peek<'a> {
     /// The method, unless it is a response.
     #[serde(borrow, default)]
     pub method: Option<Cow<'a, str>>,
+    #[serde(default)]
+    id: Value,
+}
+
+impl Peek<'_> {
+    /// The id that an answer repeats: null where the message has none, or none that JSON-RPC knows.
+    pub fn id(&self) -> Value {
+        match &self.id {
+            id @ (Value::String(_) | Value::Number(_)) => id.clone(),
+            _ => Value::Null,
+        }
+    }
 }
 
 /// Deepest nesting of a message: what serde_json reads into a value.
@@ -148,6 +169,14 @@ pub fn peek(body: &[u8]) -> Result<Peek<'_>, Refusal> {
     })
 }
 
+/// The parameters of a message that has been peeked into, as JSON.
+pub fn params(body: &[u8]) -> String {
+    let params = serde_json::from_slice::<Value>(body)
+        .ok()
+        .and_then(|mut message| message.get_mut("params").map(Value::take));
+    params.unwrap_or_default().to_string()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -159,7 +188,10 @@ mod tests {
     #[test]
     fn one_json_object_passes() {
         let message = br#" {"jsonrpc":"2.0","id":1,"method":"tools\/list","params":{"a":[1,{}]}}"#;
-        assert_eq!(peek(message).unwrap().method.as_deref(), Some("tools/list"));
+        let peeked = peek(message).unwrap();
+        assert_eq!(peeked.method.as_deref(), Some("tools/list"));
+        assert_eq!(peeked.id(), 1);
+        assert_eq!(peek(br#"{"id":[1]}"#).unwrap().id(), Value::Null);
         assert!(
             peek(br#"{"jsonrpc":"2.0","id":1,"result":{}}"#)
                 .unwrap()

@@ -15,9 +15,11 @@ mod forward;
 mod light;
 mod offers;
 mod paging;
+mod saved;
 mod selection;
 mod sessions;
 mod sse;
+mod store;
 mod streamable;
 mod surface;
 mod tasks;
@@ -31,6 +33,7 @@ use tokio_util::sync::CancellationToken;
 
 use adapter::Adapter;
 use endpoint::Endpoint;
+pub use saved::Saved;
 pub use selection::Selection;
 use surface::Surface;
 
@@ -46,6 +49,8 @@ pub struct Transport {
     pub mcp: Arc<McpConfig>,
     /// Ends all sessions and streams.
     pub stop: CancellationToken,
+    /// Where sessions are kept for the next start; without it they end with the process.
+    pub saved: Option<Saved>,
 }
 
 impl Transport {
@@ -84,6 +89,11 @@ impl Endpoints {
             http: Arc::clone(&hub.http),
             mcp: Arc::clone(&hub.mcp),
             stop: stop.clone(),
+            saved: Some(Saved::new(
+                hub.db.clone(),
+                hub.registry.clock(),
+                hub.mcp.session_idle_s,
+            )),
         };
         let surface = Arc::new(Surface::new(Arc::clone(&hub.registry)));
         let all = router(&transport, &surface, Endpoint::all(hub.mcp.light));
@@ -136,6 +146,10 @@ impl Endpoints {
 }
 
 fn router(transport: &Transport, surface: &Arc<Surface>, endpoint: Endpoint) -> Router {
+    let transport = Transport {
+        saved: transport.saved.as_ref().map(|s| s.at(endpoint.name)),
+        ..transport.clone()
+    };
     let (surface, endpoint) = (Arc::clone(surface), Arc::new(endpoint));
     transport.router(move || Adapter::new(Arc::clone(&surface), Arc::clone(&endpoint)))
 }

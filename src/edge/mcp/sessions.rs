@@ -2,7 +2,7 @@
 
 use std::{
     collections::HashMap,
-    sync::{Arc, Mutex, PoisonError},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
 use super::super::McpConfig;
@@ -16,12 +16,50 @@ pub enum Full {
     Server,
 }
 
-/// The owners of a server's sessions, by session id. rmcp's own sessions know no owner.
+/// The owners of a server's sessions. rmcp's own sessions know no owner.
 #[derive(Debug)]
 pub struct Owners {
     max: usize,
     max_per_token: usize,
-    by_session: Mutex<HashMap<Arc<str>, Arc<str>>>,
+    state: Mutex<State>,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    by_session: HashMap<Arc<str>, Entry>,
+    /// The owners of sessions that are being opened, which have no id yet.
+    opening: Vec<Arc<str>>,
+}
+
+#[derive(Debug)]
+struct Entry {
+    owner: Arc<str>,
+    used: bool,
+}
+
+/// A place for one session. Dropping it gives the place back, unless a session has taken it.
+#[derive(Debug)]
+pub struct Place {
+    owners: Arc<Owners>,
+    owner: Arc<str>,
+}
+
+impl Place {
+    /// The session that takes the place.
+    pub fn take(self, session: Arc<str>) {
+        let owner = Arc::clone(&self.owner);
+        let entry = Entry { owner, used: false };
+        self.owners.lock().by_session.insert(session, entry);
+    }
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        let mut state = self.owners.lock();
+        if let Some(at) = state.opening.iter().position(|o| *o == self.owner) {
+            state.opening.swap_remove(at);
+        }
+    }
 }
 
 impl Owners {
@@ -30,58 +68,60 @@ impl Owners {
         Self {
             max: config.max_sessions,
             max_per_token: config.max_sessions_per_token,
-            by_session: Mutex::default(),
+            state: Mutex::default(),
         }
     }
 
-    /// Whether `principal` may open one more.
-    pub fn room_for(&self, principal: &str) -> Result<(), Full> {
-        let map = self
-            .by_session
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner);
-        if map.len() >= self.max {
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// A place for one more session of `owner`.
+    pub fn reserve(self: &Arc<Self>, owner: &Arc<str>) -> Result<Place, Full> {
+        let mut state = self.lock();
+        if state.by_session.len() + state.opening.len() >= self.max {
             return Err(Full::Server);
         }
         // Counting is linear, but only when a session opens; the common hub has a handful.
-        if map.values().filter(|owner| &***owner == principal).count() >= self.max_per_token {
+        let open = state.by_session.values().map(|entry| &entry.owner);
+        let own = open.chain(&state.opening).filter(|o| *o == owner).count();
+        if own >= self.max_per_token {
             return Err(Full::Token);
         }
-        Ok(())
+        state.opening.push(Arc::clone(owner));
+        Ok(Place {
+            owners: Arc::clone(self),
+            owner: Arc::clone(owner),
+        })
     }
 
-    /// Notes that `session` belongs to `principal`.
-    pub fn insert(&self, session: Arc<str>, principal: Arc<str>) {
-        self.by_session
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .insert(session, principal);
-    }
-
-    /// Whether `session` is there and belongs to `principal`.
-    pub fn is_owner(&self, session: &str, principal: &str) -> bool {
-        let map = self
-            .by_session
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner);
-        map.get(session).is_some_and(|owner| &**owner == principal)
+    /// Whether `session` belongs to `principal`, which uses it now; nothing when there is no such session here.
+    pub fn uses(&self, session: &str, principal: &str) -> Option<bool> {
+        let mut state = self.lock();
+        let entry = state.by_session.get_mut(session)?;
+        let own = &*entry.owner == principal;
+        entry.used |= own;
+        Some(own)
     }
 
     /// Forgets `session`.
     pub fn remove(&self, session: &str) {
-        self.by_session
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .remove(session);
+        self.lock().by_session.remove(session);
     }
 
     /// The ids of all sessions.
     pub fn ids(&self) -> Vec<Arc<str>> {
-        self.by_session
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .keys()
-            .cloned()
+        self.lock().by_session.keys().cloned().collect()
+    }
+
+    /// The sessions that were used since this was asked last.
+    pub fn take_used(&self) -> Vec<Arc<str>> {
+        let mut state = self.lock();
+        let sessions = state.by_session.iter_mut();
+        sessions
+            .filter_map(|(session, entry)| {
+                std::mem::take(&mut entry.used).then(|| Arc::clone(session))
+            })
             .collect()
     }
 }
@@ -90,25 +130,43 @@ impl Owners {
 mod tests {
     use super::*;
 
-    #[test]
-    fn a_session_has_one_owner_and_places_are_counted() {
-        let owners = Owners::new(&McpConfig {
+    fn owners() -> Arc<Owners> {
+        Arc::new(Owners::new(&McpConfig {
             max_sessions: 3,
             max_sessions_per_token: 2,
             ..McpConfig::default()
-        });
-        owners.insert("s1".into(), "ann".into());
-        owners.insert("s2".into(), "ann".into());
+        }))
+    }
+
+    #[test]
+    fn a_session_has_one_owner_and_places_are_counted() {
+        let owners = owners();
+        let (ann, bea): (Arc<str>, Arc<str>) = ("ann".into(), "bea".into());
+        owners.reserve(&ann).unwrap().take("s1".into());
+        let opening = owners.reserve(&ann).unwrap();
+        assert_eq!(owners.uses("s1", "ann"), Some(true));
+        assert_eq!(owners.uses("s1", "bea"), Some(false));
+        assert_eq!(owners.uses("s9", "ann"), None);
+        assert_eq!(owners.reserve(&ann).unwrap_err(), Full::Token);
+        owners.reserve(&bea).unwrap().take("s3".into());
+        assert_eq!(owners.reserve(&bea).unwrap_err(), Full::Server);
+        drop(opening);
         assert!(
-            owners.is_owner("s1", "ann")
-                && !owners.is_owner("s1", "bea")
-                && !owners.is_owner("s9", "ann")
+            owners.reserve(&bea).is_ok(),
+            "a place that was not taken is free"
         );
-        assert_eq!(owners.room_for("ann"), Err(Full::Token));
-        assert_eq!(owners.room_for("bea"), Ok(()));
-        owners.insert("s3".into(), "bea".into());
-        assert_eq!(owners.room_for("bea"), Err(Full::Server));
         owners.remove("s1");
-        assert_eq!(owners.room_for("ann"), Ok(()));
+        assert_eq!(owners.ids(), ["s3".into()]);
+    }
+
+    #[test]
+    fn only_its_owner_uses_a_session() {
+        let owners = owners();
+        owners.reserve(&"ann".into()).unwrap().take("s1".into());
+        owners.uses("s1", "bea");
+        assert!(owners.take_used().is_empty());
+        owners.uses("s1", "ann");
+        assert_eq!(owners.take_used(), ["s1".into()]);
+        assert!(owners.take_used().is_empty(), "said once");
     }
 }

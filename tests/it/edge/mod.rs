@@ -5,6 +5,7 @@ mod bad_input;
 mod hygiene;
 mod load;
 mod offers;
+mod restart;
 mod sessions;
 mod streaming;
 mod subscriptions;

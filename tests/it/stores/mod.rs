@@ -6,6 +6,7 @@ mod hub;
 mod issues;
 mod knowledge_base;
 mod llm_gateway;
+mod mcp_session;
 
 use syndarix::db::{DatabaseConfig, Db};
 
@@ -67,5 +68,5 @@ macro_rules! on_both {
 }
 
 mod suites {
-    on_both!(hub, issues, knowledge_base, cicd, llm_gateway);
+    on_both!(hub, issues, knowledge_base, cicd, llm_gateway, mcp_session);
 }
