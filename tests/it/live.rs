@@ -35,6 +35,24 @@ async fn openapi(hub: &Hub) -> String {
     hub.admin("GET", "/openapi.json", Value::Null).await.1["paths"].to_string()
 }
 
+/// A stream of the endpoint of all servers, narrowed to git.
+async fn git_of_all(hub: &Hub) -> Sse {
+    Sse::open_url(
+        &hub.http,
+        &format!("{}/sse?servers=git", hub.main),
+        &hub.admin,
+    )
+    .await
+}
+
+/// How often the stream's client was told that there are other tools now.
+fn list_changes(stream: &Sse) -> usize {
+    let said = stream.notifications.lock().unwrap();
+    said.iter()
+        .filter(|n| n["method"] == "notifications/tools/list_changed")
+        .count()
+}
+
 async fn lists(session: &Session, tool: &str) -> bool {
     let listed = session.request("tools/list", json!({})).await;
     let tools = listed["result"]["tools"].as_array().unwrap();
@@ -48,11 +66,19 @@ async fn a_server_comes_and_goes() {
     let issues = Session::open(&hub.http, &hub.own["issues"], &hub.admin).await;
     let stream = Sse::open(&hub.http, &format!("{}/issues", hub.main), &hub.admin).await;
     assert_eq!(status(&hub, "POST", "/git/mcp").await, 404);
+    let all = git_of_all(&hub).await;
+    let of_all = || async {
+        let listed = all.request("tools/list", json!({})).await;
+        listed.to_string().contains("git_status")
+    };
+    assert!(!of_all().await);
 
     hub.configure(&Settings::default());
     let line = logged(&hub, &["\"listening\"", "\"git\""]).await;
     let line: Value = serde_json::from_str(&line).unwrap();
     let own = format!("http://{}", line["address"].as_str().unwrap());
+    eventually("the news", || async { list_changes(&all) == 1 }).await;
+    assert!(of_all().await);
     let on_own = Session::open(&hub.http, &own, &hub.admin).await;
     assert!(lists(&on_own, "git_status").await);
     let prefixed = format!("{}/git", hub.main);
@@ -79,6 +105,8 @@ async fn a_server_comes_and_goes() {
         assert_eq!(status(&hub, method, path).await, 404, "{path}");
     }
     assert!(!openapi(&hub).await.contains("git_status"));
+    eventually("the news", || async { list_changes(&all) == 2 }).await;
+    assert!(!of_all().await);
     eventually("the port to close and the stream to end", || async {
         let connected = tokio::net::TcpStream::connect(own.trim_start_matches("http://")).await;
         connected.is_err() && on_main.is_over()

@@ -79,6 +79,40 @@ async fn a_token_is_shown_the_tools_that_it_may_call() {
 }
 
 #[tokio::test]
+async fn resources_follow_the_tools_that_they_stand_on() {
+    let hub = Hub::start().await;
+    hub.project("demo", &["ann"]).await;
+    let token = filtered(&hub, &["*_issue"], &[]).await;
+    let session = Session::open(&hub.http, &hub.own["issues"], &token).await;
+    let read = async |path: &str| {
+        let uri = format!("project://demo/{path}");
+        session
+            .request("resources/read", json!({ "uri": uri }))
+            .await
+    };
+    let args = json!({"name": "create_issue", "arguments": {"title": "Seen"}});
+    session.request("tools/call", args).await;
+    assert!(read("issues/1").await.to_string().contains("Seen"));
+    let list = read("issues").await;
+    assert!(list["error"].is_object(), "list_issues is left out: {list}");
+    let templates = async |session: &Session| {
+        let listed = session.request("resources/templates/list", json!({})).await;
+        listed["result"]["resourceTemplates"].to_string()
+    };
+    let (one, all) = ("/issues/{number}", "/issues{?");
+    let shown = templates(&session).await;
+    assert!(shown.contains(one) && !shown.contains(all), "{shown}");
+    let admin = Session::open(&hub.http, &hub.own["issues"], &hub.admin).await;
+    assert!(templates(&admin).await.contains(all));
+    // Every token may read what it may do.
+    let config = read("config").await.to_string();
+    assert!(
+        config.contains("create_issue") && !config.contains("list_issues"),
+        "{config}"
+    );
+}
+
+#[tokio::test]
 async fn a_filter_that_names_no_tool_is_refused() {
     let hub = Hub::start().await;
     for list in ["tools_allow", "tools_deny"] {
