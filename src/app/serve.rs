@@ -4,14 +4,14 @@ use anyhow::Context;
 use tokio_util::sync::CancellationToken;
 
 use super::{App, Bound, ports::Ports, running::Announced};
-use crate::config::{Changes, Settings};
+use crate::config::Changes;
 
 impl App {
-    /// Serves until `stop` is cancelled, then drains; with `changes` it follows the configuration meanwhile. `ready` is told where, once every port is bound.
+    /// Serves until `stop` is cancelled, then drains. `ready` is told where, once every port is bound.
     pub async fn serve(
         mut self,
         stop: CancellationToken,
-        mut changes: Option<Changes>,
+        mut changes: Changes,
         ready: impl FnOnce(&Self, &Bound),
     ) -> anyhow::Result<()> {
         let mut ports = Ports::open(&self.hub, &self.settings, &stop).await?;
@@ -22,7 +22,7 @@ impl App {
         loop {
             let read = tokio::select! {
                 () = stop.cancelled() => break,
-                read = next(changes.as_mut()) => read,
+                read = changes.next() => read,
             };
             let followed = match read {
                 Ok(settings) => self.follow(&mut ports, &settings).await,
@@ -37,12 +37,5 @@ impl App {
         ports.drain(&self.hub.registry).await;
         self.close().await;
         Ok(())
-    }
-}
-
-async fn next(changes: Option<&mut Changes>) -> anyhow::Result<Settings> {
-    match changes {
-        Some(changes) => changes.next().await,
-        None => std::future::pending().await,
     }
 }

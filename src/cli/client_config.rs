@@ -55,10 +55,9 @@ struct Launch {
 
 impl Launch {
     fn new(settings: &Settings, config: Option<&Path>) -> std::io::Result<Self> {
-        let config = config.unwrap_or(Path::new("config.toml"));
         Ok(Self {
             program: std::env::current_exe()?,
-            config: config.exists().then(|| absolute(config)).transpose()?,
+            config: config.map(absolute).transpose()?,
             data: absolute(&settings.storage.data)?,
         })
     }
@@ -73,11 +72,11 @@ impl Launch {
     }
 }
 
-/// Prints it. `config` is the configuration file that was named.
+/// Prints it. `config` is the configuration file, if there is one.
 pub fn run(
     settings: &Settings,
-    args: &ClientConfigArgs,
     config: Option<&Path>,
+    args: &ClientConfigArgs,
 ) -> anyhow::Result<()> {
     for name in &args.servers {
         anyhow::ensure!(ServerId::parse(name).is_some(), "no server {name:?}");

@@ -102,8 +102,7 @@ pub fn main() -> ExitCode {
         Ok(runtime) => runtime,
         Err(error) => return failed(&error.into(), 1),
     };
-    let command = cli.command.unwrap_or(Command::Serve);
-    let done = runtime.block_on(run(command, settings, source));
+    let done = runtime.block_on(run(cli.command.unwrap_or(Command::Serve), settings, source));
     runtime.shutdown_timeout(std::time::Duration::from_millis(200));
     match done {
         Ok(()) => ExitCode::SUCCESS,
@@ -122,8 +121,8 @@ async fn run(command: Command, settings: Settings, source: Source) -> anyhow::Re
         Command::Audit(args) => audit::run(&settings, args).await,
         Command::Tools(ToolsCommand::List) => tools::list(settings).await,
         Command::Call(args) => call::run(settings, args).await,
-        Command::Stdio(args) => stdio::run(settings, args).await,
-        Command::ClientConfig(args) => client_config::run(&settings, &args, source.given()),
+        Command::Stdio(args) => stdio::run(settings, source, args).await,
+        Command::ClientConfig(args) => client_config::run(&settings, source.path(), &args),
         // Handled before there is a runtime: a supervisor forks.
         Command::SuperviseStep { .. } => Ok(()),
     }

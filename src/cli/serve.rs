@@ -18,7 +18,7 @@ pub async fn run(settings: Settings, source: Source) -> anyhow::Result<()> {
     // From here on SIGHUP does not end the program.
     let changes = source.watch()?;
     let app = App::open(settings).await?;
-    app.serve(stop, Some(changes), |app, bound| {
+    app.serve(stop, changes, |app, bound| {
         if let Err(error) = out::line(&banner::text(app, bound)) {
             tracing::debug!(%error, "nobody reads the banner");
         }
@@ -26,7 +26,7 @@ pub async fn run(settings: Settings, source: Source) -> anyhow::Result<()> {
     .await
 }
 
-/// Cancelled by SIGTERM and Ctrl-C.
+/// Cancelled by SIGTERM, Ctrl-C and the end of the terminal.
 pub fn stop_signal() -> anyhow::Result<CancellationToken> {
     let stop = CancellationToken::new();
     let mut terminate = signal(SignalKind::terminate())?;

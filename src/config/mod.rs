@@ -162,7 +162,9 @@ impl Settings {
     #[must_use]
     pub fn embedded(mut self) -> Self {
         self.http.listen = "127.0.0.1:0".into();
-        self.servers.close_ports();
+        for server in ServerId::ALL {
+            self.servers.set_listen(server, Some("off".into()));
+        }
         self
     }
 

@@ -123,13 +123,6 @@ impl Servers {
             common.listen = listen;
         }
     }
-
-    /// Takes every server's own port away.
-    pub fn close_ports(&mut self) {
-        for common in &mut self.common {
-            common.listen = Some("off".into());
-        }
-    }
 }
 
 /// A section's common settings, and its server's own.

@@ -17,9 +17,11 @@ const POLL: Duration = Duration::from_millis(500);
 type Read = Result<String, String>;
 
 /// The configuration file.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Source {
     path: PathBuf,
+    /// Whether it is read for a hub inside another program.
+    embedded: bool,
     /// Whether the hub may start without it.
     optional: bool,
     /// What was read last.
@@ -30,15 +32,25 @@ impl Source {
     /// `path`, or `config.toml` in the working directory if there is one.
     pub fn new(path: Option<PathBuf>) -> Self {
         Self {
+            embedded: false,
             optional: path.is_none(),
             path: path.unwrap_or_else(|| "config.toml".into()),
             last: None,
         }
     }
 
-    /// The file that was named, if one was.
-    pub fn given(&self) -> Option<&Path> {
-        (!self.optional).then_some(&*self.path)
+    /// The same for a hub inside another program: see [`Settings::embedded`].
+    #[must_use]
+    pub fn embedded(self) -> Self {
+        Self {
+            embedded: true,
+            ..self
+        }
+    }
+
+    /// Where it is, if it is there.
+    pub fn path(&self) -> Option<&Path> {
+        self.path.exists().then_some(&*self.path)
     }
 
     /// Reads the settings: defaults, the file, the environment.
@@ -50,7 +62,12 @@ impl Source {
     fn settle(&mut self, read: Read) -> anyhow::Result<Settings> {
         let text = self.last.insert(read).as_ref();
         let text = text.map_err(|problem| anyhow::anyhow!("{problem}"))?;
-        Settings::parse(text, &self.path.display().to_string(), true)
+        let settings = Settings::parse(text, &self.path.display().to_string(), true)?;
+        Ok(if self.embedded {
+            settings.embedded()
+        } else {
+            settings
+        })
     }
 
     /// What reading means. A file that is gone is no wish for the defaults: an editor may be about to write it again.

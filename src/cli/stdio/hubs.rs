@@ -15,7 +15,7 @@ use super::link::{Link, NoLink};
 use crate::{
     app::{App, running::InUse},
     cli::hub::{running, token},
-    config::Settings,
+    config::Source,
 };
 
 /// How long a hub is looked for in all. Another process may be about to open one, or the old one about to end.
@@ -24,7 +24,7 @@ const PATIENCE: Duration = Duration::from_secs(10);
 const EVERY: Duration = Duration::from_millis(100);
 
 pub struct Hubs {
-    settings: Settings,
+    source: Source,
     data: PathBuf,
     /// The stream's path and query.
     stream: String,
@@ -38,10 +38,11 @@ struct Embedded {
 }
 
 impl Hubs {
-    pub fn new(settings: Settings, stream: String) -> Self {
+    /// Hubs on `data`, which are configured by `source`.
+    pub fn new(data: PathBuf, source: Source, stream: String) -> Self {
         Self {
-            data: settings.storage.data.clone(),
-            settings: settings.embedded(),
+            data,
+            source: source.embedded(),
             stream,
             own: None,
         }
@@ -86,10 +87,12 @@ impl Hubs {
     /// Opens a hub in this process; its URL.
     async fn open(&mut self) -> anyhow::Result<String> {
         self.close().await;
-        let app = App::open(self.settings.clone()).await?;
+        let mut source = self.source.clone();
+        let app = App::open(source.load()?).await?;
+        let changes = source.watch()?;
         let stop = CancellationToken::new();
         let (ready, bound) = oneshot::channel();
-        let serving = tokio::spawn(app.serve(stop.clone(), None, |_, bound| {
+        let serving = tokio::spawn(app.serve(stop.clone(), changes, |_, bound| {
             let _nobody_waits = ready.send(bound.main);
         }));
         self.own = Some(Embedded { stop, serving });

@@ -12,7 +12,11 @@ mod relay;
 use clap::Args;
 
 use super::serve::stop_signal;
-use crate::{access::ServerId, config::Settings, observe};
+use crate::{
+    access::ServerId,
+    config::{Settings, Source},
+    observe,
+};
 use hubs::Hubs;
 use lines::Output;
 use relay::Relay;
@@ -29,12 +33,13 @@ pub struct StdioArgs {
     agent: Option<String>,
 }
 
-pub async fn run(settings: Settings, args: StdioArgs) -> anyhow::Result<()> {
+pub async fn run(settings: Settings, source: Source, args: StdioArgs) -> anyhow::Result<()> {
     let stream = stream(&args)?;
     observe::start_logging(&settings.observe)?;
     let stop = stop_signal()?;
     let input = lines::input(settings.http.max_body_bytes);
-    let mut relay = Relay::new(Hubs::new(settings, stream), input, Output::start());
+    let hubs = Hubs::new(settings.storage.data, source, stream);
+    let mut relay = Relay::new(hubs, input, Output::start());
     let done = tokio::select! {
         done = relay.run() => done,
         () = stop.cancelled() => Ok(()),
