@@ -174,6 +174,20 @@ fn a_client_of_2026_discovers_and_calls_without_a_session() {
     assert!(client.end().2);
 }
 
+#[test]
+fn all_is_every_server_in_one() {
+    let dir = dir();
+    let mut client = Client::start(dir.path(), &["all"]);
+    client.initialize();
+    let tools = client.ask(1, "tools/list", json!({}))["result"]["tools"].to_string();
+    assert!(tools.contains("create_issue") && tools.contains("git_status"));
+    assert_eq!(
+        client.create_issue(2, "By all")["result"]["structuredContent"]["number"],
+        1
+    );
+    assert!(client.end().2);
+}
+
 #[tokio::test]
 async fn a_running_hub_is_used_and_the_url_pins() {
     let hub = Hub::start().await;
