@@ -175,6 +175,7 @@ mod tests {
         let mut source = Source {
             path: "no/such/config.toml".into(),
             optional: true,
+            embedded: false,
             last: None,
         };
         assert!(source.load().is_ok());

@@ -10,7 +10,7 @@ use std::{
 use serde_json::{Map, Value};
 
 use super::{
-    AGENT_ID, Access, Builder, Caller, Changes, Ctx, DynTool, Face, Offer, PROJECT_ID, Pool, Route,
+    AGENT_ID, Builder, Caller, Changes, Ctx, DynTool, Face, Offer, PROJECT_ID, Pool, Route,
     ServerId, Spec, Target, Tool, ToolError, ToolServer,
     bound::Bound,
     builder::Mounted,
@@ -100,11 +100,6 @@ impl Registry {
     pub fn is_visible(&self, spec: &Spec, principal: &Principal) -> bool {
         let grant = &principal.grant;
         grant.scopes.allow(spec.server, spec.access) && grant.tools.covers(spec.name)
-    }
-
-    /// Whether `principal` may read from `server`.
-    pub(super) fn reads(&self, principal: &Principal, server: ServerId) -> bool {
-        principal.grant.scopes.allow(server, Access::Read)
     }
 
     /// The tool `name` of `server`, if clients may call it.

@@ -171,11 +171,11 @@ impl<'a> Shown<'a> {
             .into_iter()
             .map(|s| json!({"name": s.name, "server": s.server, "about": sentence(s.about)}))
             .collect();
-        let mut answer = json!({ "items": items });
-        if more > 0 {
-            answer["more"] = more.into();
-        }
-        Ok(answer)
+        Ok(if more > 0 {
+            json!({"items": items, "more": more})
+        } else {
+            json!({ "items": items })
+        })
     }
 
     /// Answers `describe_tool`.

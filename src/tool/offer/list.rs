@@ -1,6 +1,6 @@
 //! Which resources there are for a caller.
 
-use super::{MOST_LISTED, Resource, uri};
+use super::{MOST_LISTED, Resource, reads, uri};
 use crate::{
     access::{Principal, ServerId},
     base::paging,
@@ -54,7 +54,7 @@ impl Registry {
     ) -> Vec<(ServerId, &'static Resource)> {
         let mut out = Vec::new();
         for server in self.servers().filter(|s| reach.server(*s)) {
-            if out.is_empty() && self.reads(principal, server) {
+            if out.is_empty() && reads(principal, server) {
                 out.push((server, &CONFIG));
             }
             let seen = self.offer(server).resources.iter();

@@ -14,6 +14,7 @@ pub use read::Content;
 pub use uri::{Address, template};
 
 use super::Route;
+use crate::access::{Access, Principal, ServerId};
 
 /// Most agents whose own resources are listed one by one; the templates reach all.
 pub const MOST_LISTED: usize = 20;
@@ -179,6 +180,11 @@ impl Completion {
             ..self
         }
     }
+}
+
+/// Whether `principal` may read from `server`.
+fn reads(principal: &Principal, server: ServerId) -> bool {
+    principal.grant.scopes.allow(server, Access::Read)
 }
 
 /// All that a server offers beside its tools.

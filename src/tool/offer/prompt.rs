@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeMap, sync::Arc};
 
-use super::{Content, Prompt, uri};
+use super::{Content, Prompt, reads, uri};
 use crate::{
     access::{Principal, ServerId},
     tool::{AGENT_ID, Caller, PROJECT_ID, Reach, Registry, ToolError},
@@ -27,7 +27,7 @@ impl Registry {
         reach: &Reach,
     ) -> Vec<(ServerId, &'static Prompt)> {
         self.servers()
-            .filter(|s| reach.server(*s) && self.reads(principal, *s))
+            .filter(|s| reach.server(*s) && reads(principal, *s))
             .flat_map(|server| self.offer(server).prompts.iter().map(move |p| (server, p)))
             .collect()
     }

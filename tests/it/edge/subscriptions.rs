@@ -176,6 +176,5 @@ async fn a_listening_stream_of_2026_hears_too() {
         )
         .await;
     until("notifications/resources/updated").await;
-    drop(until);
     assert!(seen.contains("project://demo/issues"), "{seen}");
 }
