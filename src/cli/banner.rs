@@ -42,7 +42,7 @@ fn compose(out: &mut String, app: &App, bound: &Bound) -> std::fmt::Result {
     }
     writeln!(
         out,
-        "\n  Every server also answers under http://{main}/<server>/mcp and /sse."
+        "\n  All of them at once: http://{main}/mcp and /sse; each also under http://{main}/<server>/mcp and /sse."
     )?;
     if let Some(token) = &app.first_token {
         writeln!(

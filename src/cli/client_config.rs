@@ -40,7 +40,7 @@ pub struct ClientConfigArgs {
     /// The transport; Codex has HTTP only, and Claude Desktop always speaks stdio.
     #[arg(long, value_enum, default_value = "http")]
     transport: Transport,
-    /// Only these servers.
+    /// Only these servers; all for one endpoint that serves every one.
     #[arg(long = "server", value_name = "SERVER")]
     servers: Vec<String>,
 }
@@ -62,15 +62,21 @@ impl Launch {
         })
     }
 
-    fn entry(&self, server: ServerId) -> Value {
+    fn entry(&self, server: &str) -> Value {
         let mut args = Vec::new();
         if let Some(config) = &self.config {
             args.extend([json!("--config"), json!(config)]);
         }
-        args.extend([json!("stdio"), json!(server.as_str())]);
+        args.extend([json!("stdio"), json!(server)]);
         json!({"command": self.program, "args": args, "env": {"SYNDARIX__STORAGE__DATA": self.data}})
     }
 }
+
+/// An endpoint: its name, its id, where it is.
+type Endpoint = (&'static str, &'static str, String);
+
+/// The id and the name of the endpoint that serves all servers.
+const ALL: (&str, &str) = ("all", "syndarix");
 
 /// Prints it. `config` is the configuration file, if there is one.
 pub fn run(
@@ -78,41 +84,52 @@ pub fn run(
     config: Option<&Path>,
     args: &ClientConfigArgs,
 ) -> anyhow::Result<()> {
+    let (all, all_name) = ALL;
     for name in &args.servers {
-        anyhow::ensure!(ServerId::parse(name).is_some(), "no server {name:?}");
+        let known = name == all || ServerId::parse(name).is_some();
+        anyhow::ensure!(known, "no server {name:?}");
     }
-    let wanted = |server: &ServerId| {
-        args.servers.is_empty() || args.servers.iter().any(|n| n == server.as_str())
-    };
-    let endpoints: Vec<(ServerId, String)> = ServerId::ALL
+    let wanted = |server: &str| args.servers.iter().any(|n| n == server);
+    let mut endpoints: Vec<Endpoint> = ServerId::ALL
         .into_iter()
-        .filter(|server| settings.servers.common(*server).enabled && wanted(server))
-        .map(|server| (server, url(settings, server, args.transport)))
+        .filter(|server| settings.servers.common(*server).enabled)
+        .filter(|server| args.servers.is_empty() || wanted(server.as_str()))
+        .map(|s| {
+            (
+                s.mcp_name(),
+                s.as_str(),
+                url(settings, Some(s), args.transport),
+            )
+        })
         .collect();
+    if wanted(all) {
+        endpoints.push((all_name, all, url(settings, None, args.transport)));
+    }
     let launch = Launch::new(settings, config)?;
     out::line(&text(args.client, args.transport, &endpoints, &launch)?)
 }
 
-/// The endpoint's URL: under the public URL's prefix if there is one, else on the server's own port.
-fn url(settings: &Settings, server: ServerId, transport: Transport) -> String {
+/// The URL of a server's endpoint, or of the one for all: under the public URL's prefix if there is one, else on the server's own port.
+fn url(settings: &Settings, server: Option<ServerId>, transport: Transport) -> String {
     let path = if transport == Transport::Http {
         "mcp"
     } else {
         "sse"
     };
+    let prefix = server.map_or(String::new(), |server| format!("/{server}"));
     if let Some(public) = &settings.http.public_url {
-        return format!("{}/{server}/{path}", public.trim_end_matches('/'));
+        return format!("{}{prefix}/{path}", public.trim_end_matches('/'));
     }
-    match settings.listen(server) {
+    match server.and_then(|server| settings.listen(server)) {
         Some(own) => format!("http://{own}/{path}"),
-        None => format!("http://{}/{server}/{path}", settings.http.listen),
+        None => format!("http://{}{prefix}/{path}", settings.http.listen),
     }
 }
 
 fn text(
     client: Client,
     transport: Transport,
-    endpoints: &[(ServerId, String)],
+    endpoints: &[Endpoint],
     launch: &Launch,
 ) -> anyhow::Result<String> {
     let kind = if transport == Transport::Http {
@@ -120,7 +137,7 @@ fn text(
     } else {
         "sse"
     };
-    let named = || endpoints.iter().map(|(s, url)| (s.mcp_name(), url));
+    let named = || endpoints.iter().map(|(name, _, url)| (*name, url));
     let object = |entry: &dyn Fn(&str) -> Value| -> Map<String, Value> {
         named()
             .map(|(name, url)| (name.to_owned(), entry(url)))
@@ -158,7 +175,7 @@ fn text(
         Client::ClaudeDesktop => {
             let entries: Map<String, Value> = endpoints
                 .iter()
-                .map(|(server, _)| (server.mcp_name().to_owned(), launch.entry(*server)))
+                .map(|(name, id, _)| ((*name).to_owned(), launch.entry(id)))
                 .collect();
             serde_json::to_string_pretty(&json!({"mcpServers": entries}))?
         }
@@ -171,7 +188,7 @@ mod tests {
 
     #[test]
     fn every_client_gets_its_own_form() {
-        let endpoints = [(ServerId::Git, "http://127.0.0.1:9002/mcp".to_owned())];
+        let endpoints = [("git-mcp", "git", "http://127.0.0.1:9002/mcp".to_owned())];
         let launch = Launch {
             program: "/usr/bin/syndarix".into(),
             config: None,
