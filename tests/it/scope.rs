@@ -338,3 +338,41 @@ fn tools_for_other_servers_are_offered_to_no_client() {
         app.close().await;
     });
 }
+
+#[tokio::test]
+async fn every_resource_of_a_foreign_project_answers_like_none() {
+    let hub = Hub::start().await;
+    hub.project("demo", &["ann"]).await;
+    hub.project("other", &["eve"]).await;
+    let (ours, _) = hub.token(&["demo"], &["ann"], &["mcp:admin"]).await;
+    let (none, _) = hub.token(&["demo"], &["ann"], &["hub:admin"]).await;
+    let admin = Session::open(&hub.http, &hub.main, &hub.admin).await;
+    let session = Session::open(&hub.http, &hub.main, &ours).await;
+    let powerless = Session::open(&hub.http, &hub.main, &none).await;
+    let listed = admin.request("resources/templates/list", json!({})).await;
+    let templates = listed["result"]["resourceTemplates"].as_array().unwrap();
+    assert!(templates.len() > 15);
+    for template in templates {
+        let path = template["uriTemplate"].as_str().unwrap();
+        let (path, _) = path.split_once("{?").unwrap_or((path, ""));
+        let at = |project: &str| {
+            let mut uri = path.replace("{project_id}", project);
+            while let (Some(from), Some(to)) = (uri.find('{'), uri.find('}')) {
+                uri.replace_range(from..=to, "1");
+            }
+            uri
+        };
+        let refused = async |session: &Session, project: &str| {
+            let params = json!({"uri": at(project)});
+            let answer = session.request("resources/read", params).await;
+            assert_eq!(answer["error"]["code"], -32002, "{path}: {answer}");
+            answer["error"].to_string().replace(project, "X")
+        };
+        let there = refused(&session, "other").await;
+        assert_eq!(there, refused(&session, "nowhere").await);
+        refused(&powerless, "demo").await;
+        let agent = json!({"uri": format!("{}?agent_id=eve", at("demo"))});
+        let answer = session.request("resources/read", agent).await;
+        assert_eq!(answer["error"]["code"], -32002, "{path}: {answer}");
+    }
+}

@@ -12,9 +12,7 @@ use super::{
     adapter::{Adapter, Sight},
     confirm,
     endpoint::Endpoint,
-    fault,
-    forward::{self, Forward},
-    light, offers,
+    fault, forward, light, offers,
 };
 use crate::tool::{DynTool, Level};
 
@@ -72,13 +70,11 @@ impl Adapter {
             log: self.log_level(ctx),
             logger: spec.name,
         };
-        let forward = Forward::start(ctx.peer.clone(), wanted);
-        let events = forward.as_ref().map(|f| Arc::clone(&f.events));
-        let caller = sight.who.caller(ctx, events);
-        let done = registry.call_json(tool.as_ref(), caller, args).await;
-        if let Some(forward) = forward {
-            forward.finish().await;
-        }
+        let done = forward::during(ctx.peer.clone(), wanted, |events| {
+            let caller = sight.who.caller(ctx, events);
+            registry.call_json(tool.as_ref(), caller, args)
+        })
+        .await;
         Ok(match done {
             Ok(value) => CallToolResult::structured(value).into(),
             Err(error) => fault::result(&error).into(),

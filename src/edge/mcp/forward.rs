@@ -1,7 +1,8 @@
 //! Carries what a running call says to its client: progress where the client gave a token, log messages where it wants them.
 
-use std::{sync::Arc, time::Duration};
+use std::{pin::pin, sync::Arc, time::Duration};
 
+use crate::tool::{Event, Events, Level};
 use rmcp::{
     RoleServer,
     model::{
@@ -9,9 +10,6 @@ use rmcp::{
     },
     service::Peer,
 };
-use tokio::task::JoinHandle;
-
-use crate::tool::{Event, Events, Level};
 
 /// How long a client may take for the last notifications of a call.
 const PATIENCE: Duration = Duration::from_secs(2);
@@ -37,40 +35,29 @@ pub fn level(level: LoggingLevel) -> Level {
     }
 }
 
-/// The events of one call on their way.
-pub struct Forward {
-    /// Where the call puts them.
-    pub events: Arc<Events>,
-    task: JoinHandle<()>,
-}
-
-impl Forward {
-    /// Starts to carry, if the client wants anything.
-    pub fn start(peer: Peer<RoleServer>, wanted: Wanted) -> Option<Self> {
-        if wanted.progress.is_none() && wanted.log.is_none() {
-            return None;
-        }
-        let events = Arc::new(Events::default());
-        let task = tokio::spawn(carry(peer, wanted, Arc::clone(&events)));
-        Some(Self { events, task })
+/// Runs a call and carries its events meanwhile. It is the same task that does both: most calls have none.
+pub async fn during<F: Future>(
+    peer: Peer<RoleServer>,
+    wanted: Wanted,
+    call: impl FnOnce(Option<Arc<Events>>) -> F,
+) -> F::Output {
+    if wanted.progress.is_none() && wanted.log.is_none() {
+        return call(None).await;
     }
-
-    /// Sends what is left: a notification after the answer would be lost.
-    pub async fn finish(mut self) {
-        self.events.close();
-        if tokio::time::timeout(PATIENCE, &mut self.task)
-            .await
-            .is_err()
-        {
-            tracing::debug!("a client did not take its notifications in time");
-        }
+    let events = Arc::new(Events::default());
+    let mut call = pin!(call(Some(Arc::clone(&events))));
+    let mut carry = pin!(carry(peer, wanted, Arc::clone(&events)));
+    let done = tokio::select! {
+        done = &mut call => done,
+        // Nobody listens any more.
+        () = &mut carry => return call.await,
+    };
+    // What is left: a notification after the answer would be lost.
+    events.close();
+    if tokio::time::timeout(PATIENCE, carry).await.is_err() {
+        tracing::debug!("a client did not take its notifications in time");
     }
-}
-
-impl Drop for Forward {
-    fn drop(&mut self) {
-        self.task.abort();
-    }
+    done
 }
 
 async fn carry(peer: Peer<RoleServer>, wanted: Wanted, queue: Arc<Events>) {

@@ -1,8 +1,10 @@
 //! Calls that run on as tasks, and asking the user before what cannot be undone.
 
+use std::sync::Arc;
+
 use serde_json::{Value, json};
 
-use crate::support::{Hub, Stateless, eventually, outcome};
+use crate::support::{Hub, Sse, Stateless, eventually, outcome};
 
 fn workflow(script: &str) -> Value {
     let inline = format!("jobs:\n  a:\n    runs-on: x\n    steps:\n      - run: {script}\n");
@@ -149,4 +151,27 @@ async fn what_cannot_be_undone_is_confirmed_where_the_client_can_ask() {
     }
     let done = client.ask("tools/call", answer("accept", true), able).await;
     assert_eq!(outcome(&done).unwrap()["document_id"], id);
+}
+
+#[tokio::test]
+async fn a_call_that_is_cancelled_while_it_waits_cancels_its_run() {
+    let hub = Hub::start().await;
+    let stream = Arc::new(Sse::open(&hub.http, &hub.own["cicd"], &hub.admin).await);
+    let mut call = workflow("sleep 60");
+    call["arguments"]["wait_ms"] = 45_000.into();
+    let caller = Arc::clone(&stream);
+    let waiting = tokio::spawn(async move { caller.request("tools/call", call).await });
+    let status = async || {
+        let path = "/api/v1/cicd/runs?project_id=default&agent_id=default";
+        let (_, found) = hub.admin("GET", path, Value::Null).await;
+        found["items"][0]["status"].clone()
+    };
+    eventually("the run", || async { status().await == "running" }).await;
+    let cancel =
+        json!({"jsonrpc": "2.0", "method": "notifications/cancelled", "params": {"requestId": 1}});
+    assert_eq!(stream.post(&hub.admin, cancel.to_string()).await, 202);
+    eventually("the run's end", || async { status().await == "cancelled" }).await;
+    let entries = hub.audit("tool=run_workflow").await;
+    assert_eq!(entries[0]["outcome"], "cancelled");
+    waiting.abort();
 }
