@@ -44,7 +44,7 @@ impl Ports {
         settings: &Settings,
         stop: &CancellationToken,
     ) -> anyhow::Result<Self> {
-        let main = edge::bind(&settings.http.listen).await?;
+        let main = listen(&settings.http.listen, settings).await?;
         let fresh = bind(settings, &hub.registry, |_| true).await?;
         let streams = CancellationToken::new();
         let endpoints = Endpoints::new(hub, &streams);
@@ -130,6 +130,11 @@ impl Ports {
     }
 }
 
+async fn listen(address: &str, settings: &Settings) -> anyhow::Result<Listener> {
+    let patience = Duration::from_secs(settings.mcp.stall_timeout_s);
+    Ok(edge::bind(address).await?.cut_stalled_after(patience))
+}
+
 impl Port {
     fn serve(
         listener: Listener,
@@ -157,7 +162,7 @@ async fn bind(
     let mut fresh = Vec::new();
     for server in registry.servers().filter(|s| wanted(*s)) {
         if let Some(address) = settings.listen(server) {
-            fresh.push((server, edge::bind(&address).await?));
+            fresh.push((server, listen(&address, settings).await?));
         }
     }
     Ok(fresh)

@@ -3,6 +3,8 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::proxies::Network;
+
 /// `[http]`: the main port and what holds on every port.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
@@ -15,6 +17,8 @@ pub struct HttpConfig {
     pub allowed_hosts: Vec<String>,
     /// Browser origins that may call, e.g. `https://app.example.com`. None by default.
     pub allowed_origins: Vec<String>,
+    /// Addresses of proxies whose `X-Forwarded-Host` and `X-Forwarded-Prefix` are believed. None by default.
+    pub trusted_proxies: Vec<Network>,
     /// Largest request body, in bytes.
     pub max_body_bytes: usize,
     /// Connections at the same time on each port.
@@ -34,6 +38,7 @@ impl Default for HttpConfig {
             public_url: None,
             allowed_hosts: Vec::new(),
             allowed_origins: Vec::new(),
+            trusted_proxies: Vec::new(),
             max_body_bytes: 8 * 1024 * 1024,
             max_connections: 4096,
             // The last of 512 is answered within two seconds as long as a call costs less than 4 ms of all processors.

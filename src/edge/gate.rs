@@ -9,7 +9,12 @@ use axum::{
 };
 use http::{HeaderMap, HeaderValue, StatusCode, header};
 
-use super::{HttpConfig, Hub, hosts, mcp::Selection, rest::Problem};
+use super::{
+    HttpConfig, Hub, hosts,
+    mcp::Selection,
+    proxies::{self, Forwarded},
+    rest::Problem,
+};
 use crate::{
     access::{Access, Denied, Principal},
     audit::{Entry, Origin, Outcome},
@@ -32,8 +37,20 @@ pub async fn check_host(
 ) -> Response {
     let id: Arc<str> = given_id(request.headers()).unwrap_or_else(|| new_id("req").into());
     request.extensions_mut().insert(RequestId(Arc::clone(&id)));
-    let mut response = match hosts::check(request.headers(), request.uri(), &http) {
-        Ok(()) => next.run(request).await,
+    let Forwarded { host, prefix } = Forwarded::of(&request, &http);
+    let host = host.unwrap_or_else(|| hosts::named(request.headers(), request.uri()).to_owned());
+    let mut response = match hosts::check(&host, request.headers(), &http) {
+        Ok(()) => {
+            let public = || {
+                hosts::is_public_host(&host, &http)
+                    .then(|| proxies::public_prefix(&http))
+                    .flatten()
+            };
+            if let Some(prefix) = prefix.or_else(public) {
+                request.extensions_mut().insert(prefix);
+            }
+            next.run(request).await
+        }
         Err(foreign) => {
             let message = match foreign {
                 hosts::Foreign::Host => {

@@ -13,24 +13,28 @@ pub enum Foreign {
     Origin,
 }
 
-/// Checks `Host` (or the URI's authority) and `Origin`.
-pub fn check(headers: &HeaderMap, uri: &Uri, config: &HttpConfig) -> Result<(), Foreign> {
-    let text = |name| {
-        headers
-            .get(name)
-            .and_then(|v: &http::HeaderValue| v.to_str().ok())
-    };
-    let host = text(header::HOST)
-        .or_else(|| uri.authority().map(http::uri::Authority::as_str))
-        .unwrap_or_default();
+/// The host that a request names: its `Host`, or its URI's authority.
+pub fn named<'a>(headers: &'a HeaderMap, uri: &'a Uri) -> &'a str {
+    let host = headers.get(header::HOST).and_then(|v| v.to_str().ok());
+    host.or_else(|| uri.authority().map(http::uri::Authority::as_str))
+        .unwrap_or_default()
+}
+
+/// Whether `host` is the one of `public_url`.
+pub fn is_public_host(host: &str, config: &HttpConfig) -> bool {
+    name_of(host).is_some_and(|name| is_public(&name, config))
+}
+
+/// Checks the host that a request names, and its `Origin`.
+pub fn check(host: &str, headers: &HeaderMap, config: &HttpConfig) -> Result<(), Foreign> {
     let host = name_of(host).ok_or(Foreign::Host)?;
     if !is_ours(&host, config) {
         return Err(Foreign::Host);
     }
-    if !headers.contains_key(header::ORIGIN) {
+    let Some(origin) = headers.get(header::ORIGIN) else {
         return Ok(());
-    }
-    let origin = text(header::ORIGIN).ok_or(Foreign::Origin)?;
+    };
+    let origin = origin.to_str().map_err(|_| Foreign::Origin)?;
     if config
         .allowed_origins
         .iter()
@@ -112,7 +116,8 @@ mod tests {
         if let Some(origin) = origin {
             headers.insert(header::ORIGIN, origin.parse().unwrap());
         }
-        check(&headers, &Uri::from_static("/mcp"), &config)
+        let uri = Uri::from_static("/mcp");
+        check(named(&headers, &uri), &headers, &config)
     }
 
     #[test]

@@ -15,10 +15,13 @@ use tokio::{
 use tokio_util::sync::CancellationToken;
 use tower::{Service, ServiceExt};
 
-use super::{HttpConfig, Routes, load::Door};
+use super::{HttpConfig, Routes, load::Door, proxies::Peer, stall::CutStalled};
 
 /// Connections past the cap that are told so at the same time.
 const HEARINGS: usize = 64;
+
+/// How long a client may leave its answer unread, unless it is said otherwise.
+const PATIENCE: Duration = Duration::from_secs(30);
 
 /// A bound port.
 #[derive(Debug)]
@@ -26,6 +29,7 @@ pub struct Listener {
     inner: TcpListener,
     /// Where it listens.
     pub address: SocketAddr,
+    patience: Duration,
 }
 
 /// Binds `address`, or says in one line why it cannot.
@@ -37,17 +41,27 @@ pub async fn bind(address: &str) -> anyhow::Result<Listener> {
         _ => anyhow::anyhow!("cannot listen on {address}: {error}"),
     })?;
     let address = inner.local_addr()?;
-    Ok(Listener { inner, address })
+    Ok(Listener {
+        inner,
+        address,
+        patience: PATIENCE,
+    })
 }
 
 impl Listener {
+    /// Cuts off clients that do not read for `patience`: their answers hold memory, and streams the sessions behind them.
+    #[must_use]
+    pub fn cut_stalled_after(self, patience: Duration) -> Self {
+        Self { patience, ..self }
+    }
+
     /// Serves `routes` until `stop` is cancelled, then lets running requests end until `drain_s` has passed.
     pub async fn serve(self, routes: Routes, config: Arc<HttpConfig>, stop: CancellationToken) {
         let places = Arc::new(Semaphore::new(config.max_connections));
         let door = Door::new(HEARINGS);
         let graceful = GracefulShutdown::new();
         loop {
-            let (stream, _peer) = tokio::select! {
+            let (stream, peer) = tokio::select! {
                 () = stop.cancelled() => break,
                 accepted = self.inner.accept() => match accepted {
                     Ok(accepted) => accepted,
@@ -63,7 +77,8 @@ impl Listener {
                 door.turn_away(stream);
                 continue;
             };
-            let connection = connection(stream, routes.clone(), &config);
+            let peer = Peer(peer.ip());
+            let connection = connection(stream, peer, self.patience, routes.clone(), &config);
             let watched = graceful.watch(connection);
             tokio::spawn(async move {
                 if let Err(error) = watched.await {
@@ -85,10 +100,12 @@ impl Listener {
 
 fn connection(
     stream: TcpStream,
+    peer: Peer,
+    patience: Duration,
     routes: Routes,
     config: &HttpConfig,
 ) -> hyper::server::conn::http1::Connection<
-    TokioIo<TcpStream>,
+    TokioIo<CutStalled<TcpStream>>,
     impl hyper::service::Service<
         hyper::Request<Incoming>,
         Response = axum::response::Response,
@@ -103,7 +120,8 @@ fn connection(
     let service = hyper::service::service_fn(move |request: Request<Incoming>| {
         let mut router = routes.current().into_service::<axum::body::Body>();
         async move {
-            let request = request.map(axum::body::Body::new);
+            let mut request = request.map(axum::body::Body::new);
+            request.extensions_mut().insert(peer);
             match router.ready().await {
                 Ok(ready) => ready.call(request).await,
                 Err(never) => match never {},
@@ -114,7 +132,7 @@ fn connection(
         .timer(TokioTimer::new())
         .header_read_timeout(Duration::from_secs(config.header_timeout_s))
         .max_buf_size(64 * 1024)
-        .serve_connection(TokioIo::new(stream), service)
+        .serve_connection(TokioIo::new(CutStalled::new(stream, patience)), service)
 }
 
 #[cfg(test)]
@@ -135,6 +153,8 @@ mod tests {
         assert!(!twin.nodelay().unwrap());
         let _connection = connection(
             TcpStream::from_std(watch).unwrap(),
+            Peer(twin.peer_addr().unwrap().ip()),
+            PATIENCE,
             Routes::new(Router::new()),
             &HttpConfig::default(),
         );

@@ -7,8 +7,10 @@ mod hosts;
 mod listen;
 mod load;
 pub mod mcp;
+mod proxies;
 pub mod rest;
 mod routes;
+mod stall;
 
 use std::sync::Arc;
 
@@ -18,6 +20,7 @@ pub use config::{HttpConfig, McpConfig};
 pub use listen::{Listener, bind};
 pub use load::Load;
 pub use mcp::Endpoints;
+pub use proxies::Network;
 pub use routes::Routes;
 
 use crate::{

@@ -7,6 +7,9 @@ use std::{
 
 use super::super::McpConfig;
 
+/// The metric that counts sessions.
+const OPEN: &str = "syndarix_mcp_sessions";
+
 /// Why there is no place for another session.
 #[derive(Debug, PartialEq, Eq)]
 pub enum Full {
@@ -49,7 +52,10 @@ impl Place {
     pub fn take(self, session: Arc<str>) {
         let owner = Arc::clone(&self.owner);
         let entry = Entry { owner, used: false };
-        self.owners.lock().by_session.insert(session, entry);
+        let known = self.owners.lock().by_session.insert(session, entry);
+        if known.is_none() {
+            metrics::gauge!(OPEN).increment(1.0);
+        }
     }
 }
 
@@ -106,7 +112,9 @@ impl Owners {
 
     /// Forgets `session`.
     pub fn remove(&self, session: &str) {
-        self.lock().by_session.remove(session);
+        if self.lock().by_session.remove(session).is_some() {
+            metrics::gauge!(OPEN).decrement(1.0);
+        }
     }
 
     /// The ids of all sessions.

@@ -17,7 +17,7 @@ use axum::{
     },
     routing::{get, post},
 };
-use futures::{SinkExt, StreamExt, channel::mpsc, stream};
+use futures::{SinkExt, StreamExt, channel::mpsc, future, stream};
 use http::{HeaderValue, StatusCode, Uri};
 use rmcp::model::{ClientJsonRpcMessage, GetExtensions, ServerJsonRpcMessage};
 use tokio_util::sync::CancellationToken;
@@ -25,8 +25,14 @@ use tokio_util::sync::CancellationToken;
 use rmcp::ServerHandler;
 
 use super::{Selection, Transport, envelope};
-use crate::{access::Principal, edge::rest::query_pairs, tool::Pin};
+use crate::{
+    access::Principal,
+    edge::{proxies::Prefix, rest::query_pairs},
+    tool::Pin,
+};
 
+/// The metric that counts streams.
+const OPEN: &str = "syndarix_sse_streams";
 /// Messages waiting in either direction.
 const QUEUE: usize = 32;
 /// How long a POST waits for a busy session before the client is told to come back.
@@ -78,7 +84,7 @@ impl Drop for Closing {
             .unwrap_or_else(PoisonError::into_inner)
             .remove(&self.id);
         self.stop.cancel();
-        tracing::debug!("SSE stream closed");
+        metrics::gauge!(OPEN).decrement(1.0);
     }
 }
 
@@ -104,6 +110,7 @@ async fn open<H, M>(
     Extension(principal): Extension<Arc<Principal>>,
     Extension(pin): Extension<Pin>,
     selection: Option<Extension<Selection>>,
+    prefix: Option<Extension<Prefix>>,
     OriginalUri(uri): OriginalUri,
 ) -> Response
 where
@@ -131,6 +138,7 @@ where
         id: id.clone(),
         stop: stop.clone(),
     };
+    metrics::gauge!(OPEN).increment(1.0);
     let (handler, serving) = ((streams.make)(), stop.clone());
     tokio::spawn(async move {
         match rmcp::service::serve_server_with_ct(
@@ -147,15 +155,13 @@ where
         }
         serving.cancel();
     });
-    let stall = Duration::from_secs(streams.transport.mcp.stall_timeout_s);
-    let (to_body, body) = mpsc::channel::<Event>(QUEUE);
-    tokio::spawn(relay(from_server, to_body, stall, stop.clone()));
-
+    let outer = prefix.as_ref().map_or("", |Extension(prefix)| &*prefix.0);
     let endpoint = Event::default()
         .event("endpoint")
-        .data(endpoint_path(&uri, &id));
+        .data(endpoint_path(outer, &uri, &id));
+    // A client that does not read holds up the session; the listener cuts it off, which drops the stream.
     let events = stream::iter([endpoint])
-        .chain(body)
+        .chain(from_server.filter_map(|message| future::ready(event(message))))
         .map(move |event| {
             let _until_the_stream_is_dropped = &closing;
             Ok::<_, Infallible>(event)
@@ -208,48 +214,26 @@ impl<M> Streams<M> {
     }
 }
 
-/// Where messages are to be posted: beside `/sse`, on the same port and under the same prefix.
-fn endpoint_path(uri: &Uri, id: &str) -> String {
+/// Where messages are to be posted: beside `/sse`, on the same port and under the same prefixes. `outer` is the one that
+/// a proxy takes away.
+fn endpoint_path(outer: &str, uri: &Uri, id: &str) -> String {
     let prefix = uri
         .path()
         .trim_end_matches('/')
         .strip_suffix("/sse")
         .unwrap_or_default();
-    format!("{prefix}/messages?sessionId={id}")
+    format!("{outer}{prefix}/messages?sessionId={id}")
 }
 
-/// Carries messages to the response body. A client that does not read for `stall` is cut off, or its session would hold
-/// memory, and the tools that answer it, for ever.
-async fn relay(
-    mut from_server: mpsc::Receiver<ServerJsonRpcMessage>,
-    mut to_body: mpsc::Sender<Event>,
-    stall: Duration,
-    stop: CancellationToken,
-) {
-    loop {
-        let message = tokio::select! {
-            () = stop.cancelled() => return,
-            message = from_server.next() => message,
-        };
-        let Some(message) = message else { break };
-        let data = match serde_json::to_string(&message) {
-            Ok(data) => data,
-            Err(error) => {
-                tracing::error!(%error, "a message could not be written");
-                continue;
-            }
-        };
-        let event = Event::default().event("message").data(data);
-        match tokio::time::timeout(stall, to_body.send(event)).await {
-            Ok(Ok(())) => {}
-            Ok(Err(_gone)) => break,
-            Err(_stalled) => {
-                tracing::info!("an SSE client stopped reading and was cut off");
-                break;
-            }
+/// A message as an event of the stream.
+fn event(message: ServerJsonRpcMessage) -> Option<Event> {
+    match serde_json::to_string(&message) {
+        Ok(data) => Some(Event::default().event("message").data(data)),
+        Err(error) => {
+            tracing::error!(%error, "a message could not be written");
+            None
         }
     }
-    stop.cancel();
 }
 
 async fn message<M: Send + Sync>(
@@ -276,12 +260,15 @@ async fn message<M: Send + Sync>(
         Ok(body) => body,
         Err(refusal) => return refusal.into(),
     };
-    if let Err(refusal) = envelope::peek(&body) {
-        return refusal.into();
-    }
+    let id = match envelope::peek(&body) {
+        Ok(peeked) => peeked.id(),
+        Err(refusal) => return refusal.into(),
+    };
     let Ok(mut message) = serde_json::from_slice::<ClientJsonRpcMessage>(&body) else {
         let next = "not a JSON-RPC 2.0 message: send jsonrpc \"2.0\", id, method and params";
-        return envelope::refuse(StatusCode::BAD_REQUEST, -32600, next).into();
+        return envelope::refuse(StatusCode::BAD_REQUEST, -32600, next)
+            .to(id)
+            .into();
     };
     parts.extensions.insert(url.pin);
     parts.extensions.insert(url.selection);
@@ -298,11 +285,15 @@ async fn message<M: Send + Sync>(
         Ok(Ok(())) => (StatusCode::ACCEPTED, "Accepted").into_response(),
         Ok(Err(_closed)) => {
             let message = "session closed: open a new stream";
-            envelope::refuse(StatusCode::NOT_FOUND, -32001, message).into()
+            envelope::refuse(StatusCode::NOT_FOUND, -32001, message)
+                .to(id)
+                .into()
         }
         Err(_full) => {
             let message = "the session is busy: read its stream";
-            envelope::busy(StatusCode::SERVICE_UNAVAILABLE, message).into()
+            envelope::busy(StatusCode::SERVICE_UNAVAILABLE, message)
+                .to(id)
+                .into()
         }
     }
 }
@@ -313,8 +304,12 @@ mod tests {
 
     #[test]
     fn messages_are_posted_beside_the_stream() {
-        let path = |uri: &'static str| endpoint_path(&Uri::from_static(uri), "x");
-        assert_eq!(path("/sse"), "/messages?sessionId=x");
-        assert_eq!(path("/git/sse?project_id=a"), "/git/messages?sessionId=x");
+        let path = |outer, uri: &'static str| endpoint_path(outer, &Uri::from_static(uri), "x");
+        assert_eq!(path("", "/sse"), "/messages?sessionId=x");
+        assert_eq!(
+            path("", "/git/sse?project_id=a"),
+            "/git/messages?sessionId=x"
+        );
+        assert_eq!(path("/hub", "/git/sse"), "/hub/git/messages?sessionId=x");
     }
 }

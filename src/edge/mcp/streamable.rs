@@ -108,13 +108,13 @@ async fn sweep<H>(
                 tracing::warn!(%error, "could not note the use of sessions");
             }
         }
-        if stopped {
-            return;
-        }
         for id in endpoint.owners.ids() {
-            if !manager.has_session(&id).await.unwrap_or(false) {
+            if stopped || !manager.has_session(&id).await.unwrap_or(false) {
                 endpoint.owners.remove(&id);
             }
+        }
+        if stopped {
+            return;
         }
     }
 }

@@ -5,7 +5,7 @@ mod hub;
 mod sse;
 
 pub use faces::{Face, Faces, Refusal, Rest, Session, Stateless, answer, outcome};
-pub use hub::{Hub, Settings};
+pub use hub::{Hub, Settings, client};
 pub use sse::Sse;
 
 /// Waits until `done` says so, at most ten seconds.
