@@ -21,6 +21,7 @@ const STREAMS: usize = 1000;
 pub async fn many() {
     let hub = Hub::start().await;
     let target = Target::of(&hub, "llm_gateway", "list_models");
+    warm(&target).await;
     let (descriptors_before, memory_before) = (descriptors(hub.pid()), rss_mib(hub.pid()));
     let first = join_all((0..STREAMS).map(|_| async {
         let started = Instant::now();
@@ -61,6 +62,7 @@ pub async fn cycles() {
         Settings::default().extra("[mcp]\nmax_sessions = 100\nmax_sessions_per_token = 100\n");
     let hub = Hub::with(settings).await;
     let target = Target::of(&hub, "llm_gateway", "list_models");
+    warm(&target).await;
     println!("\n## {STREAMS} streams opened and closed, twice");
     let descriptors_before = descriptors(hub.pid());
     for _ in 0..2 {
@@ -82,6 +84,15 @@ pub async fn cycles() {
     println!("all 100 places are free again");
 }
 
+/// Has the hub open what it opens when it is needed, as connections to the database.
+async fn warm(target: &Target) {
+    for _ in 0..5 {
+        let mut clients = join_all((0..50).map(|_| Client::open(Transport::Sse, target))).await;
+        join_all(clients.iter_mut().map(Client::call)).await;
+    }
+    tokio::time::sleep(Duration::from_millis(500)).await;
+}
+
 /// Waits until the hub has no more descriptors than before.
 async fn settle(hub: &Hub, before: usize) {
     let started = Instant::now();
@@ -100,7 +111,13 @@ async fn settle(hub: &Hub, before: usize) {
 pub async fn stall() {
     let hub = Hub::with(Settings::default().extra("[mcp]\nstall_timeout_s = 2\n")).await;
     let target = Target::of(&hub, "llm_gateway", "list_models");
-    let mut other = Client::open(Transport::Sse, &target).await;
+    let (token, _) = hub.token(&["default"], &["default"], &["mcp:read"]).await;
+    let others = Target {
+        token: Some(token),
+        ..target.clone()
+    };
+    let mut other = Client::open(Transport::Sse, &others).await;
+    warm(&others).await;
     let descriptors_before = descriptors(hub.pid());
     let mut stalled = Client::stream(&target).await.unwrap();
     let sending = tokio::spawn(async move {

@@ -77,6 +77,10 @@ impl App {
             pool: Pool::new(settings.limits.blocking_threads),
             changes: host.changes.clone(),
         })?;
+        let metrics = observe::start_metrics()?;
+        let kept = metrics.clone();
+        host.tasks
+            .spawn("metrics", |stop| observe::keep_metrics(kept, stop));
         let hub = Hub {
             registry,
             authority: store.authority,
@@ -86,7 +90,7 @@ impl App {
             load: Load::new(&settings.http),
             http: Arc::new(settings.http.clone()),
             mcp: Arc::new(settings.mcp.clone()),
-            metrics: observe::start_metrics()?,
+            metrics,
         };
         Ok(Self {
             settings,

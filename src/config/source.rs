@@ -173,6 +173,7 @@ mod tests {
     #[test]
     fn a_hub_starts_without_the_default_file_but_not_without_the_one_it_was_given() {
         let mut source = Source {
+            embedded: false,
             path: "no/such/config.toml".into(),
             optional: true,
             embedded: false,

@@ -1,6 +1,6 @@
 //! Accepting connections: TCP_NODELAY on every socket, a cap, a deadline for headers, and draining.
 
-use std::{convert::Infallible, net::SocketAddr, sync::Arc, time::Duration};
+use std::{convert::Infallible, io, net::SocketAddr, sync::Arc, time::Duration};
 
 use axum::extract::Request;
 use hyper::body::Incoming;
@@ -9,7 +9,7 @@ use hyper_util::{
     server::graceful::GracefulShutdown,
 };
 use tokio::{
-    net::{TcpListener, TcpStream},
+    net::{TcpListener, TcpSocket, TcpStream},
     sync::Semaphore,
 };
 use tokio_util::sync::CancellationToken;
@@ -17,6 +17,8 @@ use tower::{Service, ServiceExt};
 
 use super::{HttpConfig, Routes, load::Door, proxies::Peer, stall::CutStalled};
 
+/// Connections that may wait to be accepted; the system may allow fewer.
+const BACKLOG: u32 = 4096;
 /// Connections past the cap that are told so at the same time.
 const HEARINGS: usize = 64;
 
@@ -34,7 +36,7 @@ pub struct Listener {
 
 /// Binds `address`, or says in one line why it cannot.
 pub async fn bind(address: &str) -> anyhow::Result<Listener> {
-    let inner = TcpListener::bind(address).await.map_err(|error| match error.kind() {
+    let inner = listen(address).map_err(|error| match error.kind() {
         std::io::ErrorKind::AddrInUse => anyhow::anyhow!(
             "{address} is in use: stop the program that listens there, or choose another address in config.toml"
         ),
@@ -46,6 +48,19 @@ pub async fn bind(address: &str) -> anyhow::Result<Listener> {
         address,
         patience: PATIENCE,
     })
+}
+
+/// `TcpListener::bind` lets 128 connections wait. Where more clients come at the same time, as after a restart, the others' SYN
+/// is dropped and sent again after a second.
+fn listen(address: &str) -> io::Result<TcpListener> {
+    let address: SocketAddr = address.parse().map_err(io::Error::other)?;
+    let socket = match address {
+        SocketAddr::V4(_) => TcpSocket::new_v4()?,
+        SocketAddr::V6(_) => TcpSocket::new_v6()?,
+    };
+    socket.set_reuseaddr(true)?;
+    socket.bind(address)?;
+    socket.listen(BACKLOG)
 }
 
 impl Listener {
@@ -188,6 +203,16 @@ mod tests {
         assert!(answer.ends_with("done"), "{answer}");
         served.await.unwrap();
         assert!(TcpStream::connect(address).await.is_err());
+    }
+
+    #[tokio::test]
+    async fn many_clients_may_come_at_the_same_time() {
+        let listener = bind("127.0.0.1:0").await.unwrap();
+        let connect = || TcpStream::connect(listener.address);
+        let all = futures::future::join_all((0..200).map(|_| connect()));
+        let patience = Duration::from_millis(800);
+        let connected = tokio::time::timeout(patience, all).await.unwrap();
+        assert!(connected.iter().all(Result::is_ok));
     }
 
     #[tokio::test]

@@ -1,11 +1,12 @@
 //! Floor 1: logs and metrics.
 
-use std::{io::IsTerminal, sync::OnceLock};
+use std::{io::IsTerminal, sync::OnceLock, time::Duration};
 
 use anyhow::Context;
 use metrics_exporter_prometheus::{BuildError, Matcher, PrometheusBuilder, PrometheusHandle};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+use tokio_util::sync::CancellationToken;
 use tracing_subscriber::{EnvFilter, fmt, reload, util::SubscriberInitExt};
 
 /// `[observe]` of config.toml.
@@ -98,4 +99,18 @@ pub fn start_metrics() -> Result<PrometheusHandle, BuildError> {
     let handle = recorder.handle();
     let _first_wins = metrics::set_global_recorder(recorder);
     Ok(handle)
+}
+
+/// How often the samples of histograms are gathered into their buckets.
+const UPKEEP: Duration = Duration::from_secs(5);
+
+/// Gathers samples until `stop` is cancelled: without it, each call would take memory until `/metrics` is asked for.
+pub async fn keep_metrics(metrics: PrometheusHandle, stop: CancellationToken) {
+    while stop
+        .run_until_cancelled(tokio::time::sleep(UPKEEP))
+        .await
+        .is_some()
+    {
+        metrics.run_upkeep();
+    }
 }
