@@ -176,7 +176,6 @@ mod tests {
             embedded: false,
             path: "no/such/config.toml".into(),
             optional: true,
-            embedded: false,
             last: None,
         };
         assert!(source.load().is_ok());
