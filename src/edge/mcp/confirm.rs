@@ -8,13 +8,13 @@ use rmcp::{
     model::{
         BooleanSchema, CallToolRequestParams, CallToolResponse, ElicitRequest, ElicitRequestParams,
         ElicitResult, ElicitationAction, ElicitationSchema, InputRequest, InputRequiredResult,
-        PrimitiveSchemaDefinition, ProtocolVersion,
+        PrimitiveSchemaDefinition,
     },
     service::RequestContext,
 };
 use serde_json::Value;
 
-use super::fault;
+use super::{fault, offers};
 use crate::tool::{Code, Spec, ToolError};
 
 /// The question's name, and its field's.
@@ -34,10 +34,7 @@ pub async fn ask(
     if !spec.hints.irreversible || !can_ask {
         return None;
     }
-    let stateless = ctx
-        .protocol_version()
-        .is_some_and(|v| v.as_str() >= ProtocolVersion::V_2026_07_28.as_str());
-    let answer = if stateless {
+    let answer = if offers::is_stateless(ctx) {
         let given = request
             .input_responses
             .as_ref()
