@@ -15,6 +15,7 @@ mod forward;
 mod light;
 mod offers;
 mod paging;
+mod resumable;
 mod saved;
 mod selection;
 mod sessions;

@@ -16,7 +16,7 @@ use rmcp::{
     model::ProtocolVersion,
     transport::streamable_http_server::{
         StreamableHttpServerConfig, StreamableHttpService,
-        session::{SessionManager, SessionStore, local::LocalSessionManager},
+        session::{SessionManager, SessionStore},
     },
 };
 use serde_json::Value;
@@ -25,6 +25,7 @@ use tokio_util::sync::CancellationToken;
 use super::{
     Saved, Transport,
     envelope::{self, Refusal},
+    resumable::Resumable,
     sessions::{Full, Owners, Place},
 };
 use crate::access::Principal;
@@ -37,7 +38,7 @@ const SWEEP: Duration = Duration::from_secs(30);
 const EXPIRE_EVERY: u32 = 20;
 
 struct Endpoint<H> {
-    service: StreamableHttpService<H, LocalSessionManager>,
+    service: StreamableHttpService<H, Resumable>,
     owners: Arc<Owners>,
     saved: Option<Saved>,
     max_body: usize,
@@ -60,9 +61,8 @@ where
     H: ServerHandler,
     M: Fn() -> H + Send + Sync + 'static,
 {
-    let mut manager = LocalSessionManager::default();
-    manager.session_config.keep_alive = Some(Duration::from_secs(transport.mcp.session_idle_s));
-    let manager = Arc::new(manager);
+    let idle = Duration::from_secs(transport.mcp.session_idle_s);
+    let manager = Arc::new(Resumable::new(idle));
     // Host and origin are checked for all faces at the gate.
     let mut config = StreamableHttpServerConfig::default()
         .disable_allowed_hosts()
@@ -92,11 +92,7 @@ where
         .with_state(endpoint)
 }
 
-async fn sweep<H>(
-    endpoint: Endpoint<H>,
-    manager: Arc<LocalSessionManager>,
-    stop: CancellationToken,
-) {
+async fn sweep<H>(endpoint: Endpoint<H>, manager: Arc<Resumable>, stop: CancellationToken) {
     for round in 1_u32.. {
         let stopped = tokio::time::timeout(SWEEP, stop.cancelled()).await.is_ok();
         if let Some(saved) = &endpoint.saved {

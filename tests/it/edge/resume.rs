@@ -56,3 +56,20 @@ async fn the_rest_of_an_answer_is_the_owners() {
     assert_eq!(found["result"]["isError"], false, "{found}");
     assert!(events.contains("notifications/progress"), "{events}");
 }
+
+#[tokio::test]
+async fn an_answer_that_came_while_the_client_was_away_waits_for_it() {
+    let hub = Hub::start().await;
+    let session = Session::open(&hub.http, &hub.own["llm_gateway"], &hub.admin).await;
+    let last = leave(&session, Duration::from_millis(300)).await;
+    tokio::time::sleep(Duration::from_millis(1500)).await;
+    for _ in 0..2 {
+        let (_, events) = rest(&hub, &session, &hub.admin, &last).await;
+        assert!(answer(&events).is_some(), "{events}");
+    }
+    let ids = rest(&hub, &session, &hub.admin, &last).await.1;
+    let mut newest_first = ids.lines().rev().filter_map(|l| l.strip_prefix("id: "));
+    let newest = newest_first.next();
+    let (status, nothing) = rest(&hub, &session, &hub.admin, newest.unwrap()).await;
+    assert_eq!((status, answer(&nothing)), (200, None), "said once only");
+}
