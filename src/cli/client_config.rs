@@ -168,8 +168,12 @@ fn text(
                 .join("\n")
         }
         Client::Gemini => {
-            let key = if transport == Transport::Http { "httpUrl" } else { "url" };
-            let entry = |url: &str| json!({key: url, "headers": bearer("$SYX_TOKEN")});
+            let key = if transport == Transport::Http {
+                "httpUrl"
+            } else {
+                "url"
+            };
+            let entry = |url: &str| json!({key: url, "type": kind, "headers": bearer("$SYX_TOKEN")});
             serde_json::to_string_pretty(&json!({"mcpServers": object(&entry)}))?
         }
         Client::ClaudeDesktop => {

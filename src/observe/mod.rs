@@ -40,8 +40,9 @@ pub enum LogFormat {
     Json,
 }
 
-/// These log whole requests, upstream error bodies that may echo a key, or every commit.
-const QUIET: &str = "rmcp=error,tantivy=warn,sqlx=warn,hyper=info,reqwest=info,genai=off";
+/// These log whole requests, clients that went away, upstream error bodies that may echo a key, or every commit.
+const QUIET: &str =
+    "rmcp=error,rmcp::service=off,tantivy=warn,sqlx=warn,hyper=info,reqwest=info,genai=off";
 
 type SetFilter = Box<dyn Fn(EnvFilter) -> Result<(), reload::Error> + Send + Sync>;
 

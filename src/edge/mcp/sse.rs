@@ -18,13 +18,13 @@ use axum::{
     routing::{get, post},
 };
 use futures::{SinkExt, StreamExt, channel::mpsc, future, stream};
-use http::{HeaderValue, StatusCode, Uri};
+use http::{HeaderMap, HeaderValue, StatusCode, Uri};
 use rmcp::model::{ClientJsonRpcMessage, GetExtensions, ServerJsonRpcMessage};
 use tokio_util::sync::CancellationToken;
 
 use rmcp::ServerHandler;
 
-use super::{Selection, Transport, envelope};
+use super::{Selection, Transport, envelope, streamable::SESSION_ID};
 use crate::{
     access::Principal,
     edge::{proxies::Prefix, rest::query_pairs},
@@ -112,11 +112,16 @@ async fn open<H, M>(
     selection: Option<Extension<Selection>>,
     prefix: Option<Extension<Prefix>>,
     OriginalUri(uri): OriginalUri,
+    headers: HeaderMap,
 ) -> Response
 where
     H: ServerHandler,
     M: Fn() -> H + Clone + Send + Sync + 'static,
 {
+    if headers.contains_key(SESSION_ID) {
+        let message = "a session of streamable HTTP has its stream at /mcp";
+        return envelope::refuse(StatusCode::METHOD_NOT_ALLOWED, -32600, message).into();
+    }
     // 122 random bits, and the same token must come with every message.
     let id = uuid::Uuid::new_v4().simple().to_string();
     let (to_server, from_client) = mpsc::channel::<ClientJsonRpcMessage>(QUEUE);

@@ -8,7 +8,7 @@ use axum::{
     body::Body,
     extract::{Request, State},
     response::{IntoResponse, Response},
-    routing::any,
+    routing::{any, post},
 };
 use http::{HeaderMap, Method, StatusCode, header};
 use rmcp::{
@@ -30,7 +30,7 @@ use super::{
 };
 use crate::access::Principal;
 
-const SESSION_ID: &str = "mcp-session-id";
+pub const SESSION_ID: &str = "mcp-session-id";
 const PROTOCOL_VERSION: &str = "mcp-protocol-version";
 /// How often the owners of sessions that have ended are forgotten, and the use of the others is noted.
 const SWEEP: Duration = Duration::from_secs(30);
@@ -89,6 +89,8 @@ where
     ));
     Router::new()
         .route("/mcp", any(serve::<H>))
+        // Some clients try this transport first at whatever URL they are given.
+        .route("/sse", post(serve::<H>).delete(serve::<H>))
         .with_state(endpoint)
 }
 

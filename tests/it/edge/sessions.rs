@@ -176,3 +176,15 @@ async fn the_stateless_era_needs_no_session() {
         .unwrap();
     assert_eq!(mismatch.status(), 400);
 }
+
+#[tokio::test]
+async fn a_client_that_tries_streamable_http_at_sse_finds_it() {
+    let hub = Hub::start().await;
+    let url = format!("{}/sse", hub.own["issues"]);
+    let session = Session::open_url(&hub.http, url.clone(), &hub.admin).await;
+    let listed = session.request("tools/list", json!({})).await;
+    assert!(!listed["result"]["tools"].as_array().unwrap().is_empty());
+    let stream = hub.http.get(url).bearer_auth(&hub.admin);
+    let stream = stream.header("mcp-session-id", &session.id).send().await;
+    assert_eq!(stream.unwrap().status(), 405);
+}
