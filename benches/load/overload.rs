@@ -58,9 +58,12 @@ async fn offer(
     target: &Target,
     per_second: f64,
 ) -> (Vec<Duration>, Vec<Duration>) {
-    // Connecting is not part of the load.
-    let clients = (0..4 * PLACES).map(|_| Client::open(transport, target));
-    let idle = Arc::new(Mutex::new(futures::future::join_all(clients).await));
+    // Connecting is not part of the load, and one after another never too much.
+    let mut clients = Vec::new();
+    for _ in 0..4 * PLACES {
+        clients.push(Client::open(transport, target).await);
+    }
+    let idle = Arc::new(Mutex::new(clients));
     let done: Arc<Mutex<(Vec<Duration>, Vec<Duration>)>> = Arc::default();
     let started = Instant::now();
     let mut offered = 0.0;

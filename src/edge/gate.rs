@@ -84,7 +84,11 @@ fn given_id(headers: &HeaderMap) -> Option<Arc<str>> {
 }
 
 /// Finds out who calls and where the endpoint's URL or headers confine them to.
-pub async fn authenticate(State(hub): State<Hub>, mut request: Request, next: Next) -> Response {
+pub async fn authenticate(
+    State(hub): State<Arc<Hub>>,
+    mut request: Request,
+    next: Next,
+) -> Response {
     let bearer = bearer(request.headers());
     let found = match bearer {
         Some(token) => hub.authority.authenticate(token).await,

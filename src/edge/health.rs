@@ -28,7 +28,7 @@ pub fn router(hub: &Hub) -> Router {
         .route("/metrics", get(metrics))
         .with_state(hub.clone())
         .layer(middleware::from_fn_with_state(
-            hub.clone(),
+            Arc::new(hub.clone()),
             gate::authenticate,
         ));
     probes(hub).merge(metrics)

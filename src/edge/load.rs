@@ -40,7 +40,7 @@ impl Load {
 
 /// Turns a request away when all places are taken. A place is free again when the answer begins: an open stream takes none.
 /// Calls that go on behind a stream, or behind the 202 of HTTP+SSE, count as what they are.
-pub async fn shed(State(hub): State<Hub>, request: Request, next: Next) -> Response {
+pub async fn shed(State(hub): State<Arc<Hub>>, request: Request, next: Next) -> Response {
     if hub.registry.running().all() < hub.load.max
         && let Ok(_place) = hub.load.places.try_acquire()
     {

@@ -77,12 +77,14 @@ pub fn server_router(hub: &Hub, endpoints: &Endpoints, server: ServerId) -> Rout
 
 /// What stands in front of everything but the probes and metrics, which are asked most when the hub is busy.
 fn guard(hub: &Hub, router: Router) -> Router {
+    // axum clones a layer's state for every request, and a hub is a dozen reference counts that all processors share.
+    let hub = Arc::new(hub.clone());
     router
         .layer(middleware::from_fn_with_state(
-            hub.clone(),
+            Arc::clone(&hub),
             gate::authenticate,
         ))
-        .layer(middleware::from_fn_with_state(hub.clone(), load::shed))
+        .layer(middleware::from_fn_with_state(hub, load::shed))
 }
 
 /// What holds on every port, for known and unknown paths alike.
