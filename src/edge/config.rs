@@ -25,7 +25,7 @@ pub struct HttpConfig {
     pub max_connections: usize,
     /// Requests worked on at the same time on all ports, and calls running at the same time. Open streams do not count.
     pub max_concurrent_requests: usize,
-    /// Seconds that a client may take to send a request's headers.
+    /// Seconds that a client may take to send a request's headers, and then each piece of its body.
     pub header_timeout_s: u64,
     /// Seconds that running calls get when the hub stops.
     pub drain_s: u64,

@@ -14,6 +14,7 @@ use tokio::{
 };
 use tokio_util::sync::CancellationToken;
 use tower::{Service, ServiceExt};
+use tower_http::timeout::TimeoutBody;
 
 use super::{HttpConfig, Routes, load::Door, proxies::Peer, stall::CutStalled};
 
@@ -132,10 +133,11 @@ fn connection(
     if let Err(error) = stream.set_nodelay(true) {
         tracing::debug!(%error, "TCP_NODELAY");
     }
+    let slow = Duration::from_secs(config.header_timeout_s);
     let service = hyper::service::service_fn(move |request: Request<Incoming>| {
         let mut router = routes.current().into_service::<axum::body::Body>();
         async move {
-            let mut request = request.map(axum::body::Body::new);
+            let mut request = request.map(|b| axum::body::Body::new(TimeoutBody::new(slow, b)));
             request.extensions_mut().insert(peer);
             match router.ready().await {
                 Ok(ready) => ready.call(request).await,
@@ -145,7 +147,7 @@ fn connection(
     });
     hyper::server::conn::http1::Builder::new()
         .timer(TokioTimer::new())
-        .header_read_timeout(Duration::from_secs(config.header_timeout_s))
+        .header_read_timeout(slow)
         .max_buf_size(64 * 1024)
         .serve_connection(TokioIo::new(CutStalled::new(stream, patience)), service)
 }

@@ -141,3 +141,25 @@ async fn metrics_count_calls() {
         "{text}"
     );
 }
+
+#[tokio::test]
+async fn a_client_that_never_ends_its_body_is_not_waited_for() {
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+    let settings = Settings::default().extra("header_timeout_s = 1\n");
+    let hub = Hub::with(settings).await;
+    let address = hub.main.trim_start_matches("http://");
+    for path in ["/mcp", "/api/v1/servers/issues/tools/list_issues"] {
+        let mut stream = tokio::net::TcpStream::connect(address).await.unwrap();
+        let head = format!(
+            "POST {path} HTTP/1.1\r\nHost: {address}\r\nAuthorization: Bearer {}\r\nContent-Type: application/json\r\n\
+             Accept: application/json, text/event-stream\r\nContent-Length: 100\r\n\r\n{{",
+            hub.admin
+        );
+        stream.write_all(head.as_bytes()).await.unwrap();
+        let mut answer = [0; 12];
+        let patience = std::time::Duration::from_secs(10);
+        let read = tokio::time::timeout(patience, stream.read_exact(&mut answer)).await;
+        read.expect(path).unwrap();
+        assert_eq!(&answer[..10], b"HTTP/1.1 4", "{path}");
+    }
+}
