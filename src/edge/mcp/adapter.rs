@@ -2,7 +2,7 @@
 
 use std::{
     fmt,
-    sync::{Arc, Mutex, PoisonError},
+    sync::{Arc, Mutex, OnceLock, PoisonError},
 };
 
 use rmcp::{
@@ -38,7 +38,8 @@ pub struct Adapter {
     pub(super) surface: Arc<Surface>,
     pub(super) endpoint: Arc<Endpoint>,
     pub(super) level: Mutex<Level>,
-    watch: Watch,
+    /// Made when the session begins: requests outside sessions need none.
+    watch: OnceLock<Watch>,
 }
 
 impl fmt::Debug for Adapter {
@@ -72,9 +73,13 @@ impl Adapter {
         Self {
             surface,
             endpoint,
-            watch: Watch::default(),
+            watch: OnceLock::new(),
             level: Mutex::new(Level::Info),
         }
+    }
+
+    fn watch(&self) -> &Watch {
+        self.watch.get_or_init(Watch::default)
     }
 
     fn sight(&self, ctx: &RequestContext<RoleServer>) -> Result<Sight, ErrorData> {
@@ -117,7 +122,7 @@ impl ServerHandler for Adapter {
     }
 
     async fn on_initialized(&self, ctx: NotificationContext<RoleServer>) {
-        self.watch.start(ctx.peer, Arc::clone(&self.surface));
+        self.watch().start(ctx.peer, Arc::clone(&self.surface));
     }
 
     async fn set_level(
@@ -217,7 +222,7 @@ impl ServerHandler for Adapter {
         ctx: RequestContext<RoleServer>,
     ) -> Result<(), ErrorData> {
         let sight = self.sight(&ctx)?;
-        self.subscribe_to(&sight, &request.uri, &self.watch.targets, &ctx)
+        self.subscribe_to(&sight, &request.uri, &self.watch().targets, &ctx)
             .await
     }
 
@@ -226,7 +231,7 @@ impl ServerHandler for Adapter {
         request: UnsubscribeRequestParams,
         _ctx: RequestContext<RoleServer>,
     ) -> Result<(), ErrorData> {
-        self.watch.targets.remove(&request.uri);
+        self.watch().targets.remove(&request.uri);
         Ok(())
     }
 

@@ -44,17 +44,6 @@ struct Endpoint<H> {
     max_body: usize,
 }
 
-impl<H> Clone for Endpoint<H> {
-    fn clone(&self) -> Self {
-        Self {
-            service: self.service.clone(),
-            owners: Arc::clone(&self.owners),
-            saved: self.saved.clone(),
-            max_body: self.max_body,
-        }
-    }
-}
-
 /// `/mcp` of one endpoint. `make` makes the handler of each session, and of each request outside sessions.
 pub fn router<H, M>(transport: &Transport, make: M) -> Router
 where
@@ -76,14 +65,15 @@ where
         .clone()
         .map(|saved| Arc::new(saved) as Arc<dyn SessionStore>);
     let service = StreamableHttpService::new(move || Ok(make()), Arc::clone(&manager), config);
-    let endpoint = Endpoint {
+    // Shared, not cloned for every request.
+    let endpoint = Arc::new(Endpoint {
         service,
         owners: Arc::new(Owners::new(&transport.mcp)),
         saved: transport.saved.clone(),
         max_body: transport.http.max_body_bytes,
-    };
+    });
     tokio::spawn(sweep(
-        endpoint.clone(),
+        Arc::clone(&endpoint),
         manager,
         transport.stop.child_token(),
     ));
@@ -94,7 +84,7 @@ where
         .with_state(endpoint)
 }
 
-async fn sweep<H>(endpoint: Endpoint<H>, manager: Arc<Resumable>, stop: CancellationToken) {
+async fn sweep<H>(endpoint: Arc<Endpoint<H>>, manager: Arc<Resumable>, stop: CancellationToken) {
     for round in 1_u32.. {
         let stopped = tokio::time::timeout(SWEEP, stop.cancelled()).await.is_ok();
         if let Some(saved) = &endpoint.saved {
@@ -118,7 +108,7 @@ async fn sweep<H>(endpoint: Endpoint<H>, manager: Arc<Resumable>, stop: Cancella
 }
 
 async fn serve<H: ServerHandler>(
-    State(endpoint): State<Endpoint<H>>,
+    State(endpoint): State<Arc<Endpoint<H>>>,
     Extension(principal): Extension<Arc<Principal>>,
     request: Request,
 ) -> Response {
