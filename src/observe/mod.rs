@@ -41,8 +41,7 @@ pub enum LogFormat {
 }
 
 /// These log whole requests, clients that went away, upstream error bodies that may echo a key, or every commit.
-const QUIET: &str =
-    "rmcp=error,rmcp::service=off,tantivy=warn,sqlx=warn,hyper=info,reqwest=info,genai=off";
+const QUIET: &str = "rmcp=off,tantivy=warn,sqlx=warn,hyper=info,reqwest=info,genai=off";
 
 type SetFilter = Box<dyn Fn(EnvFilter) -> Result<(), reload::Error> + Send + Sync>;
 
