@@ -40,6 +40,25 @@ pub fn decode<K: DeserializeOwned>(binding: &impl Serialize, cursor: &str) -> Re
     serde_json::from_slice(key).map_err(|_| BadCursor)
 }
 
+/// Characters of a seal: [`BINDING`] bytes in base 64.
+const SEAL: usize = 11;
+
+/// `cursor`, good for `owner` alone.
+pub fn seal(owner: &str, cursor: &str) -> String {
+    URL_SAFE_NO_PAD.encode(bind(&owner, cursor.as_bytes())) + cursor
+}
+
+/// What [`seal`] made of a cursor for this `owner`, as it was before.
+pub fn unseal<'a>(owner: &str, sealed: &'a str) -> Result<&'a str, BadCursor> {
+    let (tag, cursor) = sealed.split_at_checked(SEAL).ok_or(BadCursor)?;
+    let own = URL_SAFE_NO_PAD.encode(bind(&owner, cursor.as_bytes()));
+    if tag == own {
+        Ok(cursor)
+    } else {
+        Err(BadCursor)
+    }
+}
+
 fn bind(binding: &impl Serialize, key: &[u8]) -> [u8; BINDING] {
     let mut hash = Sha256::new();
     hash.update(serde_json::to_vec(binding).unwrap_or_default());
@@ -73,7 +92,20 @@ mod tests {
         );
     }
 
+    #[test]
+    fn a_sealed_cursor_is_good_for_its_owner_only() {
+        let sealed = seal("tok_a", "next");
+        assert_eq!(unseal("tok_a", &sealed), Ok("next"));
+        assert_eq!(unseal("tok_b", &sealed), Err(BadCursor));
+        assert_eq!(unseal("tok_a", "next"), Err(BadCursor));
+    }
+
     proptest::proptest! {
+        #[test]
+        fn no_seal_makes_it_panic(text in "\\PC{0,30}") {
+            proptest::prop_assert!(unseal("x", &text).is_err());
+        }
+
         #[test]
         fn no_text_makes_it_panic(text in ".{0,80}") {
             proptest::prop_assert!(decode::<i64>(&"x", &text).is_err());

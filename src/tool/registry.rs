@@ -22,7 +22,7 @@ use crate::{
     audit::{Audit, Origin},
     base::{
         clock::{Clock, Millis},
-        redact,
+        paging, redact,
     },
     project::{Projects, Scope},
 };
@@ -176,7 +176,7 @@ impl Registry {
         let admitted = self
             .admit(request(tool.spec(), caller, named, arguments))
             .await?;
-        let done = admitted.guard(tool.run_json(&admitted.ctx, args)).await;
+        let done = admitted.guard(paged(tool, &admitted.ctx, args)).await;
         admitted.settle(done.as_ref().err()).await;
         done
     }
@@ -288,6 +288,24 @@ impl Registry {
     pub(super) fn pool(&self) -> &Pool {
         &self.parts.pool
     }
+}
+
+/// Runs a tool whose list, if it answers with one, is continued by its caller only: a cursor belongs to the token it was
+/// given to.
+async fn paged(
+    tool: &dyn DynTool,
+    ctx: &Ctx,
+    mut args: Map<String, Value>,
+) -> Result<Value, ToolError> {
+    let owner = Arc::clone(&ctx.principal().id);
+    if let Some(Value::String(cursor)) = args.get_mut("cursor") {
+        *cursor = paging::unseal(&owner, cursor)?.to_owned();
+    }
+    let mut answer = tool.run_json(ctx, args).await?;
+    if let Some(Value::String(next)) = answer.get_mut("next_cursor") {
+        *next = paging::seal(&owner, next);
+    }
+    Ok(answer)
 }
 
 fn request(

@@ -1,8 +1,8 @@
 //! Sessions and streams belong to the token that opened them, are capped, and leave nothing behind.
 
-use serde_json::json;
+use serde_json::{Value, json};
 
-use crate::support::{Hub, Session, Settings, Sse, Stateless, eventually};
+use crate::support::{Hub, Session, Settings, Sse, Stateless, eventually, outcome};
 
 #[tokio::test]
 async fn anothers_session_answers_like_none() {
@@ -187,4 +187,33 @@ async fn a_client_that_tries_streamable_http_at_sse_finds_it() {
     let stream = hub.http.get(url).bearer_auth(&hub.admin);
     let stream = stream.header("mcp-session-id", &session.id).send().await;
     assert_eq!(stream.unwrap().status(), 405);
+}
+
+#[tokio::test]
+async fn a_cursor_belongs_to_the_token_it_was_given_to() {
+    let hub = Hub::start().await;
+    let (a, _) = hub.token(&["default"], &["default"], &["mcp:write"]).await;
+    let (b, _) = hub.token(&["default"], &["default"], &["mcp:write"]).await;
+    let base = &hub.own["issues"];
+    let ours = Session::open(&hub.http, base, &a).await;
+    let theirs = Session::open(&hub.http, base, &b).await;
+    let call = async |session: &Session, tool: &str, args: Value| {
+        let params = json!({"name": tool, "arguments": args});
+        outcome(&session.request("tools/call", params).await)
+    };
+    for title in ["one", "two"] {
+        call(&ours, "create_issue", json!({"title": title}))
+            .await
+            .unwrap();
+    }
+    let page = call(&ours, "list_issues", json!({"limit": 1}))
+        .await
+        .unwrap();
+    let next = json!({"limit": 1, "cursor": page["next_cursor"]});
+    let stolen = call(&theirs, "list_issues", next.clone())
+        .await
+        .unwrap_err();
+    assert_eq!(stolen.code, "invalid_argument");
+    let rest = call(&ours, "list_issues", next).await.unwrap();
+    assert_eq!(rest["items"][0]["title"], "one");
 }
