@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::provider::Usage;
+use super::chat::Usage;
 
 /// What kind of failure it was, by what the caller can do about it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -55,6 +55,10 @@ pub struct Failure {
     /// For the caller: no key, no address.
     pub message: String,
     pub status: Option<u16>,
+    /// The provider's own word for it, e.g. `context_length_exceeded`.
+    pub code: Option<String>,
+    /// The request's field that it is about, where the provider says so.
+    pub param: Option<String>,
     pub retry_after: Option<Duration>,
     /// What had come of the answer before it broke off.
     pub partial: Option<Box<Partial>>,
@@ -66,6 +70,8 @@ impl Failure {
             kind,
             message: message.into(),
             status: None,
+            code: None,
+            param: None,
             retry_after: None,
             partial: None,
         }

@@ -56,6 +56,7 @@ mod tests {
             cached: Some(400),
             output: Some(200),
             reasoning: Some(50),
+            ..Usage::default()
         };
         // 600 × 3000 + 400 × 300 + 200 × 15000 nano-dollars.
         assert_eq!(price.cost(&usage), Some(1_800_000 + 120_000 + 3_000_000));

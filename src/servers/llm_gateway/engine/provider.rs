@@ -4,6 +4,7 @@ use futures::future::BoxFuture;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+pub use super::chat::{Finish, Usage};
 use super::failure::Failure;
 
 /// Who says a message.
@@ -37,34 +38,6 @@ pub struct ChatRequest {
     pub seed: Option<u64>,
     /// Whether to ask for the answer piece by piece.
     pub stream: bool,
-}
-
-/// Why the model stopped.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
-#[serde(rename_all = "snake_case")]
-pub enum Finish {
-    /// It was done, or met a stop sequence.
-    Stop,
-    /// It ran into `max_tokens` or its own limit.
-    Length,
-    /// It asked for a tool.
-    ToolCalls,
-    /// The provider's filter stepped in.
-    ContentFilter,
-    /// The provider gave another reason, or none.
-    Other,
-}
-
-/// Tokens by class, as the provider reports them; what it does not report is not guessed.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Usage {
-    /// All of the input, cached or not.
-    pub input: Option<u64>,
-    /// What of the input was read from the provider's cache.
-    pub cached: Option<u64>,
-    /// All of the output, reasoning included.
-    pub output: Option<u64>,
-    pub reasoning: Option<u64>,
 }
 
 /// A model's answer.

@@ -281,6 +281,7 @@ fn usage(usage: &chat::Usage) -> Usage {
             .completion_tokens_details
             .as_ref()
             .and_then(|details| count(details.reasoning_tokens)),
+        ..Usage::default()
     }
 }
 
