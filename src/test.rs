@@ -73,9 +73,14 @@ pub async fn team(mount: impl AsyncFnOnce(Builder, &Host) -> Builder) -> Team {
         LimitsConfig::default(),
         crate::servers::all_tool_names(),
     ));
-    let audit = Audit::open(host.db.clone(), &host.clock, &AuditConfig::default())
-        .await
-        .unwrap();
+    let audit = Audit::open(
+        host.db.clone(),
+        &host.data,
+        &host.clock,
+        &AuditConfig::default(),
+    )
+    .await
+    .unwrap();
     let registry = mount(Registry::builder(), &host)
         .await
         .build(Parts {

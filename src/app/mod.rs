@@ -56,7 +56,8 @@ impl App {
         let store = Store::open(&settings).await?;
         store.first_project().await?;
         let first_token = store.first_token().await?;
-        let audit = Audit::open(store.db.clone(), &store.clock, &settings.audit).await?;
+        let audit =
+            Audit::open(store.db.clone(), &store.data, &store.clock, &settings.audit).await?;
         let host = Host {
             db: store.db.clone(),
             data: store.data.clone(),

@@ -1,11 +1,12 @@
 //! Floor 2: the audit log. Every call leaves a row: who, where, what, how it ended, how long it took.
 //!
-//! Writing calls have their row on disk before they run; reading calls are written in batches.
+//! Writing calls are on record before they run and when they have ended, whatever happens to the process; reading calls are
+//! written when they have ended. All go to the database in batches.
 
 mod store;
 mod writer;
 
-use std::sync::Arc;
+use std::{borrow::Cow, sync::Arc};
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -93,7 +94,7 @@ impl Origin {
 }
 
 /// One call, as it goes into the log.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Entry {
     /// The call's id.
     pub id: Arc<str>,
@@ -108,9 +109,9 @@ pub struct Entry {
     /// The agent it named.
     pub agent: Arc<str>,
     /// The tool's server, or `hub` for administration.
-    pub server: &'static str,
+    pub server: Cow<'static, str>,
     /// The tool.
-    pub tool: &'static str,
+    pub tool: Cow<'static, str>,
     /// What the tool does to the world.
     pub access: Access,
     /// The face it came through.
@@ -122,7 +123,7 @@ pub struct Entry {
     /// How it ended.
     pub outcome: Outcome,
     /// The error's code, if it failed.
-    pub code: Option<&'static str>,
+    pub code: Option<Cow<'static, str>>,
     /// Its arguments, redacted, as JSON.
     pub arguments: Option<String>,
 }

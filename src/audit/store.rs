@@ -1,5 +1,7 @@
 //! The SQL of the audit log.
 
+use std::borrow::Cow;
+
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use sqlx::QueryBuilder;
@@ -94,14 +96,14 @@ pub async fn put(db: &Db, entries: Vec<Entry>) -> Result<(), DbError> {
                         .push_bind(e.principal.to_string())
                         .push_bind(e.project.to_string())
                         .push_bind(e.agent.to_string())
-                        .push_bind(e.server)
-                        .push_bind(e.tool)
+                        .push_bind(e.server.into_owned())
+                        .push_bind(e.tool.into_owned())
                         .push_bind(e.access.as_str())
                         .push_bind(e.origin.as_str())
                         .push_bind(e.parent.map(|p| p.to_string()))
                         .push_bind(e.request.map(|r| r.to_string()))
                         .push_bind(e.outcome.as_str())
-                        .push_bind(e.code)
+                        .push_bind(e.code.map(Cow::into_owned))
                         .push_bind(e.arguments);
                 });
                 sql.push(SETTLE);

@@ -20,6 +20,12 @@ pub enum DbError {
         /// Whether it said so for want of space.
         full: bool,
     },
+    /// A file beside the database could not be written.
+    #[error(transparent)]
+    Io(#[from] std::io::Error),
+    /// The database takes nothing, and too much waits for it already.
+    #[error("the database does not keep up")]
+    Backlog,
     /// The database is closing.
     #[error("the database is closing")]
     Closed,
@@ -31,6 +37,7 @@ impl DbError {
         match self {
             Self::Sqlx(error) => sqlx_is_full(error),
             Self::Commit { full, .. } => *full,
+            Self::Io(error) => error.kind() == std::io::ErrorKind::StorageFull,
             _ => false,
         }
     }

@@ -2,6 +2,7 @@
 //!
 //! Reads go to a pool with [`on_db!`](crate::on_db); writes go through [`Db::write`], which answers only after the commit.
 
+mod behind;
 mod error;
 mod migrate;
 mod sqlite;
@@ -14,6 +15,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use sqlx::{PgConnection, PgPool, SqliteConnection, postgres::PgPoolOptions};
 
+pub use behind::{Apply, Behind};
 pub use error::{DbError, sqlx_is_full};
 
 /// `[database]` of config.toml.

@@ -109,7 +109,7 @@ pub async fn authenticate(
         }
         Err(Denied::Token) => unauthenticated(bearer.is_some(), request_id(&request)),
         Err(Denied::Ended(token)) => {
-            hub.audit.write(refused_token(&hub, token, &request)).await;
+            hub.audit.write(refused_token(&hub, token, &request));
             unauthenticated(true, request_id(&request))
         }
         Err(Denied::Db(error)) => Problem::new(error.into(), request_id(&request)).into(),
@@ -130,14 +130,14 @@ fn refused_token(hub: &Hub, token: Arc<str>, request: &Request) -> Entry {
         principal: token,
         project: "".into(),
         agent: "".into(),
-        server: "hub",
-        tool: "authenticate",
+        server: "hub".into(),
+        tool: "authenticate".into(),
         access: Access::Read,
         origin,
         parent: None,
         request: request_id(request).cloned(),
         outcome: Outcome::Refused,
-        code: Some(Code::Unauthenticated.as_str()),
+        code: Some(Code::Unauthenticated.as_str().into()),
         arguments: None,
     }
 }

@@ -77,8 +77,8 @@ impl Registry {
             principal: Arc::clone(&asked.principal.id),
             project,
             agent,
-            server: asked.spec.server.as_str(),
-            tool: asked.spec.name,
+            server: asked.spec.server.as_str().into(),
+            tool: asked.spec.name.into(),
             access: asked.spec.access,
             origin: asked.origin,
             parent: asked.parent.clone(),
@@ -116,17 +116,17 @@ impl Registry {
                     _running: running,
                 };
                 if writes && let Some(entry) = &admitted.entry {
-                    self.audit().write_now(entry.clone()).await?;
+                    self.audit().write_now(entry.clone())?;
                 }
                 Ok(admitted)
             }
             Err(error) => {
                 let ended = Entry {
                     outcome: Outcome::Refused,
-                    code: Some(error.code.as_str()),
+                    code: Some(error.code.as_str().into()),
                     ..entry
                 };
-                self.finish(ended, started).await;
+                self.finish(ended, started);
                 Err(error)
             }
         }
@@ -182,9 +182,9 @@ impl Registry {
     }
 
     /// Writes how a call ended.
-    async fn finish(&self, mut entry: Entry, started: Instant) {
+    fn finish(&self, mut entry: Entry, started: Instant) {
         measure(&mut entry, started);
-        self.audit().write(entry).await;
+        self.audit().write(entry);
     }
 }
 
@@ -211,24 +211,24 @@ impl Admitted {
     }
 
     /// Writes how the call ended, and logs what the caller is not told.
-    pub async fn settle(mut self, error: Option<&ToolError>) {
+    pub fn settle(mut self, error: Option<&ToolError>) {
         let Some(mut entry) = self.entry.take() else {
             return;
         };
         if let Some(error) = error {
-            entry.code = Some(error.code.as_str());
+            entry.code = Some(error.code.as_str().into());
             entry.outcome = if error.code == Code::Cancelled {
                 Outcome::Cancelled
             } else {
                 Outcome::Error
             };
             if let Some(source) = &error.source {
-                tracing::error!(call = %entry.id, tool = entry.tool, code = error.code.as_str(), cause = %source, "call failed");
+                tracing::error!(call = %entry.id, tool = &*entry.tool, code = error.code.as_str(), cause = %source, "call failed");
             }
         } else {
             entry.outcome = Outcome::Ok;
         }
-        self.ctx.inner().registry.finish(entry, self.started).await;
+        self.ctx.inner().registry.finish(entry, self.started);
     }
 }
 
@@ -237,7 +237,7 @@ impl Drop for Admitted {
         if let Some(mut entry) = self.entry.take() {
             entry.outcome = Outcome::Aborted;
             measure(&mut entry, self.started);
-            self.ctx.inner().registry.audit().write_from_drop(entry);
+            self.ctx.inner().registry.audit().write(entry);
         }
     }
 }
@@ -245,10 +245,12 @@ impl Drop for Admitted {
 fn measure(entry: &mut Entry, started: Instant) {
     let took = started.elapsed();
     entry.duration_us = Some(i64::try_from(took.as_micros()).unwrap_or(i64::MAX));
-    let (server, tool, outcome) = (entry.server, entry.tool, entry.outcome.as_str());
+    let (server, tool) = (entry.server.clone(), entry.tool.clone());
+    let outcome = entry.outcome.as_str();
+    tracing::debug!(call = %entry.id, server = &*server, tool = &*tool, outcome, ?took, "call");
+    metrics::histogram!("syndarix_call_seconds", "server" => server.clone())
+        .record(took.as_secs_f64());
     metrics::counter!("syndarix_calls_total", "server" => server, "tool" => tool, "outcome" => outcome).increment(1);
-    metrics::histogram!("syndarix_call_seconds", "server" => server).record(took.as_secs_f64());
-    tracing::debug!(call = %entry.id, server, tool, outcome, ?took, "call");
 }
 
 fn busy(exceeded: Exceeded) -> ToolError {

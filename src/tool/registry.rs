@@ -177,7 +177,7 @@ impl Registry {
             .admit(request(tool.spec(), caller, named, arguments))
             .await?;
         let done = admitted.guard(paged(tool, &admitted.ctx, args)).await;
-        admitted.settle(done.as_ref().err()).await;
+        admitted.settle(done.as_ref().err());
         done
     }
 
@@ -194,7 +194,7 @@ impl Registry {
             .admit(request(&bound.spec, caller, named, None))
             .await?;
         let done = admitted.guard(bound.run(&admitted.ctx, args)).await;
-        admitted.settle(done.as_ref().err()).await;
+        admitted.settle(done.as_ref().err());
         done
     }
 
@@ -238,7 +238,7 @@ impl Registry {
             })
             .await?;
         let done = admitted.guard(bound.run(&admitted.ctx, args)).await;
-        admitted.settle(done.as_ref().err()).await;
+        admitted.settle(done.as_ref().err());
         done
     }
 

@@ -107,8 +107,8 @@ async fn administer<R>(
         principal: Arc::clone(&who.id),
         project: "".into(),
         agent: "".into(),
-        server: "hub",
-        tool: action,
+        server: "hub".into(),
+        tool: action.into(),
         access,
         origin: Origin::Rest,
         parent: None,
@@ -121,7 +121,6 @@ async fn administer<R>(
         if access > Access::Read {
             hub.audit
                 .write_now(entry.clone())
-                .await
                 .map_err(|e| Problem::new(e.into(), request.as_ref()))?;
         }
         work.await
@@ -131,13 +130,13 @@ async fn administer<R>(
         ))
     };
     entry.duration_us = i64::try_from(started.elapsed().as_micros()).ok();
-    entry.code = done.as_ref().err().map(|e| e.code.as_str());
+    entry.code = done.as_ref().err().map(|e| e.code.as_str().into());
     entry.outcome = match (&done, allowed) {
         (Ok(_), _) => Outcome::Ok,
         (Err(_), true) => Outcome::Error,
         (Err(_), false) => Outcome::Refused,
     };
-    hub.audit.write(entry).await;
+    hub.audit.write(entry);
     done.map_err(|error| Problem::new(error, request.as_ref()))
 }
 

@@ -145,8 +145,8 @@ fn entry(id: &Arc<str>, outcome: Outcome) -> Entry {
         principal: "tok".into(),
         project: "p".into(),
         agent: "a".into(),
-        server: "issues",
-        tool: "create_issue",
+        server: "issues".into(),
+        tool: "create_issue".into(),
         access: Access::Write,
         origin: Origin::Mcp,
         parent: None,
@@ -158,21 +158,21 @@ fn entry(id: &Arc<str>, outcome: Outcome) -> Entry {
 }
 
 async fn audit(db: &Db) {
+    let (data, next) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
     let config = AuditConfig {
         retention_days: 0,
         ..AuditConfig::default()
     };
-    let log = Audit::open(db.clone(), &Clock::manual(1_000), &config)
+    let log = Audit::open(db.clone(), data.path(), &Clock::manual(1_000), &config)
         .await
         .unwrap();
     let (done, dead): (Arc<str>, Arc<str>) = (new_id("call").into(), new_id("call").into());
-    log.write_now(entry(&done, Outcome::Started)).await.unwrap();
-    log.write_now(entry(&dead, Outcome::Started)).await.unwrap();
+    log.write_now(entry(&done, Outcome::Started)).unwrap();
+    log.write_now(entry(&dead, Outcome::Started)).unwrap();
     log.write(Entry {
         duration_us: Some(7),
         ..entry(&done, Outcome::Ok)
-    })
-    .await;
+    });
     let all = log
         .find(
             &Query {
@@ -190,7 +190,9 @@ async fn audit(db: &Db) {
 
     // What a dead hub left is aborted at the next start; on a shared database only once it is old.
     let later = Clock::manual(10_000_000);
-    let log = Audit::open(db.clone(), &later, &config).await.unwrap();
+    let log = Audit::open(db.clone(), next.path(), &later, &config)
+        .await
+        .unwrap();
     let aborted = log
         .find(
             &Query {

@@ -1,0 +1,340 @@
+//! Writing behind: what must survive a crash of the process, but need not wait for a commit of its own.
+//!
+//! An item is appended to a journal file before [`Behind::put`] returns: killing the process loses nothing that was put. A
+//! moment later the items are applied to the database, many in one transaction. What a dead process left in its journal is
+//! applied at the next start, so an item may be applied twice: `apply` must not mind. Losing the machine's power may lose the
+//! last moment's items, for the journal itself is not synced to disk; the database is.
+
+use std::{
+    fs::{File, OpenOptions},
+    io::{self, BufRead, BufReader, Write},
+    os::unix::fs::OpenOptionsExt,
+    path::{Path, PathBuf},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::Duration,
+};
+
+use futures::future::BoxFuture;
+use serde::{Serialize, de::DeserializeOwned};
+use tokio::sync::{Notify, watch};
+
+use super::DbError;
+
+/// Items in one transaction.
+const BATCH: usize = 512;
+/// Items waiting while the database does not take them; past it nothing more is taken.
+const BACKLOG: usize = 100_000;
+/// Bytes of a journal after which the next one is begun.
+const SEGMENT: u64 = 4 << 20;
+/// After a failure, when to try again.
+const RETRY: Duration = Duration::from_secs(1);
+
+/// Applies items to the database in one transaction, in their order. It may get an item a second time.
+pub type Apply<T> = Arc<dyn Fn(Vec<T>) -> BoxFuture<'static, Result<(), DbError>> + Send + Sync>;
+
+/// A journal and the task that applies it. Cheap to clone.
+pub struct Behind<T>(Arc<Shared<T>>);
+
+impl<T> Clone for Behind<T> {
+    fn clone(&self) -> Self {
+        Self(Arc::clone(&self.0))
+    }
+}
+
+impl<T> std::fmt::Debug for Behind<T> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_tuple("Behind").field(&self.0.path).finish()
+    }
+}
+
+struct Shared<T> {
+    path: PathBuf,
+    journal: Mutex<Journal<T>>,
+    /// Something is there to be applied.
+    work: Notify,
+    /// Somebody waits for it.
+    urgent: Notify,
+    progress: watch::Sender<Progress>,
+}
+
+struct Journal<T> {
+    file: File,
+    size: u64,
+    pending: Vec<T>,
+    /// Items taken so far.
+    taken: u64,
+}
+
+#[derive(Clone, Copy, Default)]
+struct Progress {
+    applied: u64,
+    failures: u64,
+}
+
+impl<T: Serialize + DeserializeOwned + Clone + Send + 'static> Behind<T> {
+    /// Opens the journal at `path`, applies what a dead process left there, and starts the task that applies what is put from
+    /// now on, at most `gather` after it was put.
+    pub async fn open(path: &Path, gather: Duration, apply: Apply<T>) -> Result<Self, DbError> {
+        for left in [segment(path), path.to_owned()] {
+            let mut items = read::<T>(&left)?;
+            while !items.is_empty() {
+                let rest = items.split_off(items.len().min(BATCH));
+                apply(items).await?;
+                items = rest;
+            }
+            match std::fs::remove_file(&left) {
+                Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error.into()),
+                _ => {}
+            }
+        }
+        let journal = Journal {
+            file: create(path)?,
+            size: 0,
+            pending: Vec::new(),
+            taken: 0,
+        };
+        let shared = Arc::new(Shared {
+            path: path.to_owned(),
+            journal: Mutex::new(journal),
+            work: Notify::new(),
+            urgent: Notify::new(),
+            progress: watch::Sender::default(),
+        });
+        tokio::spawn(run(Arc::clone(&shared), gather, apply));
+        Ok(Self(shared))
+    }
+
+    /// Takes `item`: it survives the end of the process from here on.
+    pub fn put(&self, item: T) -> Result<(), DbError> {
+        let mut line = serde_json::to_vec(&item).map_err(io::Error::other)?;
+        line.push(b'\n');
+        self.take(item, Some(&line))
+    }
+
+    /// Takes `item`, which is not worth a journal's line: it is applied with the others, and lost with the process.
+    pub fn queue(&self, item: T) -> Result<(), DbError> {
+        self.take(item, None)
+    }
+
+    fn take(&self, item: T, line: Option<&[u8]>) -> Result<(), DbError> {
+        let mut journal = self.0.lock();
+        if journal.pending.len() >= BACKLOG {
+            return Err(DbError::Backlog);
+        }
+        if let Some(line) = line {
+            if let Err(error) = journal.file.write_all(line) {
+                // Half a line must not spoil the next one.
+                let size = journal.size;
+                journal.file.set_len(size)?;
+                return Err(error.into());
+            }
+            journal.size += line.len() as u64;
+        }
+        journal.pending.push(item);
+        journal.taken += 1;
+        drop(journal);
+        self.0.work.notify_one();
+        Ok(())
+    }
+
+    /// Returns once everything taken before is in the database, or could not be written to it.
+    pub async fn flush(&self) -> Result<(), DbError> {
+        let wanted = self.0.lock().taken;
+        let mut progress = self.0.progress.subscribe();
+        let before = *progress.borrow();
+        if before.applied >= wanted {
+            return Ok(());
+        }
+        self.0.urgent.notify_one();
+        let done = progress
+            .wait_for(|now| now.applied >= wanted || now.failures > before.failures)
+            .await;
+        match done {
+            Ok(now) if now.applied >= wanted => Ok(()),
+            Ok(_) => Err(DbError::Backlog),
+            Err(_) => Err(DbError::Closed),
+        }
+    }
+}
+
+impl<T> Shared<T> {
+    fn lock(&self) -> MutexGuard<'_, Journal<T>> {
+        self.journal.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The next items. A journal that has grown is continued in a new file, so that the old one can go once they are applied.
+    fn next(&self) -> io::Result<Vec<T>> {
+        let mut journal = self.lock();
+        let old = segment(&self.path);
+        if journal.size > SEGMENT && !old.exists() {
+            std::fs::rename(&self.path, &old)?;
+            journal.file = create(&self.path)?;
+            journal.size = 0;
+        }
+        Ok(std::mem::take(&mut journal.pending))
+    }
+
+    /// Everything that was taken by [`Shared::next`] is in the database.
+    fn applied(&self) -> io::Result<()> {
+        let old = segment(&self.path);
+        if old.exists() {
+            std::fs::remove_file(&old)?;
+        }
+        let mut journal = self.lock();
+        if journal.pending.is_empty() && journal.size > 0 {
+            journal.file.set_len(0)?;
+            journal.size = 0;
+        }
+        Ok(())
+    }
+}
+
+async fn run<T: Clone + Send + 'static>(shared: Arc<Shared<T>>, gather: Duration, apply: Apply<T>) {
+    loop {
+        shared.work.notified().await;
+        // A flush is urgent; otherwise wait a little for company.
+        let _flushed = tokio::time::timeout(gather, shared.urgent.notified()).await;
+        let mut items = match shared.next() {
+            Ok(items) => items,
+            Err(error) => {
+                tracing::error!(%error, journal = %shared.path.display(), "a journal cannot be continued");
+                tokio::time::sleep(RETRY).await;
+                shared.work.notify_one();
+                continue;
+            }
+        };
+        while !items.is_empty() {
+            let rest = items.split_off(items.len().min(BATCH));
+            while let Err(error) = apply(items.clone()).await {
+                tracing::error!(%error, journal = %shared.path.display(), "a journal cannot be applied; it is kept");
+                shared.progress.send_modify(|now| now.failures += 1);
+                if matches!(error, DbError::Closed) {
+                    return;
+                }
+                tokio::time::sleep(RETRY).await;
+            }
+            let count = items.len() as u64;
+            shared.progress.send_modify(|now| now.applied += count);
+            items = rest;
+        }
+        if let Err(error) = shared.applied() {
+            tracing::error!(%error, journal = %shared.path.display(), "a journal cannot be emptied");
+        }
+    }
+}
+
+fn create(path: &Path) -> io::Result<File> {
+    if let Some(folder) = path.parent() {
+        std::fs::create_dir_all(folder)?;
+    }
+    OpenOptions::new()
+        .append(true)
+        .create(true)
+        .mode(0o600)
+        .open(path)
+}
+
+/// The journal's older segment, which is being applied.
+fn segment(path: &Path) -> PathBuf {
+    path.with_extension("old")
+}
+
+/// The items of a journal. Its last line may be cut off: that item was never acknowledged.
+fn read<T: DeserializeOwned>(path: &Path) -> io::Result<Vec<T>> {
+    let file = match File::open(path) {
+        Ok(file) => file,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
+        Err(error) => return Err(error),
+    };
+    let mut items = Vec::new();
+    for line in BufReader::new(file).split(b'\n') {
+        match serde_json::from_slice(&line?) {
+            Ok(item) => items.push(item),
+            Err(error) => {
+                tracing::warn!(%error, journal = %path.display(), "a line of a journal is left out");
+            }
+        }
+    }
+    Ok(items)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::{AtomicBool, Ordering};
+
+    use super::*;
+
+    type Seen = Arc<Mutex<Vec<u32>>>;
+
+    fn into(seen: &Seen, broken: &Arc<AtomicBool>) -> Apply<u32> {
+        let (seen, broken) = (Arc::clone(seen), Arc::clone(broken));
+        Arc::new(move |items| {
+            let (seen, broken) = (Arc::clone(&seen), Arc::clone(&broken));
+            Box::pin(async move {
+                if broken.load(Ordering::SeqCst) {
+                    return Err(DbError::Backlog);
+                }
+                seen.lock().unwrap().extend(items);
+                Ok(())
+            })
+        })
+    }
+
+    #[tokio::test]
+    async fn what_is_put_is_applied_in_order_and_the_journal_emptied() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("j/items.jsonl");
+        let (seen, broken) = (Seen::default(), Arc::default());
+        let behind = Behind::open(&path, Duration::from_secs(60), into(&seen, &broken))
+            .await
+            .unwrap();
+        for item in 0..2000 {
+            behind.put(item).unwrap();
+        }
+        assert!(std::fs::metadata(&path).unwrap().len() > 0);
+        behind.flush().await.unwrap();
+        assert_eq!(*seen.lock().unwrap(), (0..2000).collect::<Vec<_>>());
+        behind.queue(7).unwrap();
+        behind.flush().await.unwrap();
+        for _ in 0..100 {
+            if std::fs::metadata(&path).unwrap().len() == 0 {
+                return;
+            }
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+        panic!("the journal was not emptied");
+    }
+
+    #[tokio::test]
+    async fn what_a_dead_process_left_is_applied_at_the_next_start() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("items.jsonl");
+        std::fs::write(path.with_extension("old"), "1\n2\n").unwrap();
+        std::fs::write(&path, "3\n4\n{half").unwrap();
+        let (seen, broken) = (Seen::default(), Arc::default());
+        let behind = Behind::open(&path, Duration::ZERO, into(&seen, &broken))
+            .await
+            .unwrap();
+        assert_eq!(*seen.lock().unwrap(), [1, 2, 3, 4]);
+        assert!(!path.with_extension("old").exists());
+        behind.put(5).unwrap();
+        behind.flush().await.unwrap();
+        assert_eq!(seen.lock().unwrap().last(), Some(&5));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn what_the_database_does_not_take_is_kept_and_told() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("items.jsonl");
+        let (seen, broken) = (Seen::default(), Arc::new(AtomicBool::new(true)));
+        let behind = Behind::open(&path, Duration::ZERO, into(&seen, &broken))
+            .await
+            .unwrap();
+        behind.put(1).unwrap();
+        assert!(behind.flush().await.is_err());
+        assert_eq!(std::fs::read_to_string(&path).unwrap(), "1\n");
+        broken.store(false, Ordering::SeqCst);
+        tokio::time::sleep(RETRY * 2).await;
+        assert_eq!(*seen.lock().unwrap(), [1]);
+    }
+}
