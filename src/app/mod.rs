@@ -24,8 +24,6 @@ use crate::{
 
 /// The file that holds the administrator's token, in the data directory.
 pub const ADMIN_TOKEN: &str = "admin.token";
-/// The project and agent that a new hub starts with.
-pub const DEFAULT_NAME: &str = "default";
 
 /// A hub, open: its servers can be called in-process.
 pub struct App {

@@ -9,7 +9,7 @@ use std::{
 
 use anyhow::Context;
 
-use super::{ADMIN_TOKEN, DEFAULT_NAME};
+use super::ADMIN_TOKEN;
 use crate::{
     access::{Authority, NewToken, key, token::Token},
     audit,
@@ -19,7 +19,7 @@ use crate::{
     },
     config::Settings,
     db::{Db, DbError},
-    project::{Projects, Scope},
+    project::{DEFAULT, Projects, Scope},
     servers,
 };
 
@@ -83,8 +83,8 @@ impl Store {
             return Ok(());
         }
         let scope = Scope {
-            project: ProjectId::new(DEFAULT_NAME)?,
-            agent: AgentId::new(DEFAULT_NAME)?,
+            project: ProjectId::new(DEFAULT)?,
+            agent: AgentId::new(DEFAULT)?,
         };
         self.projects
             .create_project(&scope.project, "Default project")

@@ -5,7 +5,7 @@ use clap::Args;
 use serde_json::{Map, Value};
 
 use super::{hub::Reach, out};
-use crate::{app::DEFAULT_NAME, config::Settings, tool::coerce};
+use crate::{config::Settings, project::DEFAULT, tool::coerce};
 
 #[derive(Debug, Args)]
 pub struct CallArgs {
@@ -16,10 +16,10 @@ pub struct CallArgs {
     /// Arguments: key=value, or key:=JSON for lists and objects. Repeat a key for a list.
     args: Vec<String>,
     /// The project to work in.
-    #[arg(long, env = "SYX_PROJECT", default_value = DEFAULT_NAME)]
+    #[arg(long, env = "SYX_PROJECT", default_value = DEFAULT)]
     project: String,
     /// The agent to work for.
-    #[arg(long, env = "SYX_AGENT", default_value = DEFAULT_NAME)]
+    #[arg(long, env = "SYX_AGENT", default_value = DEFAULT)]
     agent: String,
 }
 

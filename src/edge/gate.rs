@@ -90,11 +90,13 @@ pub async fn authenticate(
     next: Next,
 ) -> Response {
     let bearer = bearer(request.headers());
-    let found = match bearer {
-        Some(token) => hub.authority.authenticate(token).await,
-        None => Err(Denied::Token),
+    let id = request_id(&request).cloned();
+    let origin = if is_rest(&request) {
+        Origin::Rest
+    } else {
+        Origin::Mcp
     };
-    match found {
+    match identify(&hub, bearer, origin, id).await {
         Ok(principal) => {
             let pin = pin(&request);
             if !is_rest(&request) {
@@ -107,22 +109,37 @@ pub async fn authenticate(
             request.extensions_mut().insert(pin);
             next.run(request).await
         }
-        Err(Denied::Token) => unauthenticated(bearer.is_some(), request_id(&request)),
-        Err(Denied::Ended(token)) => {
-            hub.audit.write(refused_token(&hub, token, &request));
-            unauthenticated(true, request_id(&request))
+        Err(error) if error.code == Code::Unauthenticated => {
+            unauthenticated(error, bearer.is_some(), request_id(&request))
         }
-        Err(Denied::Db(error)) => Problem::new(error.into(), request_id(&request)).into(),
+        Err(error) => Problem::new(error, request_id(&request)).into(),
     }
 }
 
-/// A token that was good once is a lead: its use is on the record, though the call it carried was not read.
-fn refused_token(hub: &Hub, token: Arc<str>, request: &Request) -> Entry {
-    let origin = if is_rest(request) {
-        Origin::Rest
-    } else {
-        Origin::Mcp
+/// Finds out whose `token` it is.
+pub async fn identify(
+    hub: &Hub,
+    token: Option<&str>,
+    origin: Origin,
+    request: Option<Arc<str>>,
+) -> Result<Arc<Principal>, ToolError> {
+    let found = match token {
+        Some(token) => hub.authority.authenticate(token).await,
+        None => Err(Denied::Token),
     };
+    found.map_err(|denied| match denied {
+        Denied::Db(error) => error.into(),
+        denied => {
+            if let Denied::Ended(token) = denied {
+                hub.audit.write(refused_token(hub, token, origin, request));
+            }
+            ToolError::new(Code::Unauthenticated, Denied::Token.to_string())
+        }
+    })
+}
+
+/// A token that was good once is a lead: its use is on the record, though the call it carried was not read.
+fn refused_token(hub: &Hub, token: Arc<str>, origin: Origin, request: Option<Arc<str>>) -> Entry {
     Entry {
         id: new_id("call").into(),
         started_ms: hub.registry.now(),
@@ -135,7 +152,7 @@ fn refused_token(hub: &Hub, token: Arc<str>, request: &Request) -> Entry {
         access: Access::Read,
         origin,
         parent: None,
-        request: request_id(request).cloned(),
+        request,
         outcome: Outcome::Refused,
         code: Some(Code::Unauthenticated.as_str().into()),
         arguments: None,
@@ -148,11 +165,11 @@ fn is_rest(request: &Request) -> bool {
     path.starts_with("/api/")
 }
 
-fn request_id(request: &Request) -> Option<&Arc<str>> {
+pub fn request_id(request: &Request) -> Option<&Arc<str>> {
     request.extensions().get::<RequestId>().map(|id| &id.0)
 }
 
-fn bearer(headers: &HeaderMap) -> Option<&str> {
+pub fn bearer(headers: &HeaderMap) -> Option<&str> {
     let (scheme, token) = headers
         .get(header::AUTHORIZATION)?
         .to_str()
@@ -162,8 +179,7 @@ fn bearer(headers: &HeaderMap) -> Option<&str> {
 }
 
 /// RFC 6750, section 3: a challenge; with a token that was not accepted, the reason too.
-fn unauthenticated(token_given: bool, id: Option<&Arc<str>>) -> Response {
-    let error = ToolError::new(Code::Unauthenticated, Denied::Token.to_string());
+fn unauthenticated(error: ToolError, token_given: bool, id: Option<&Arc<str>>) -> Response {
     let mut response = Response::from(Problem::new(error, id));
     let challenge = if token_given {
         "Bearer realm=\"syndarix\", error=\"invalid_token\""

@@ -11,6 +11,7 @@ mod proxies;
 pub mod rest;
 mod routes;
 mod stall;
+mod wire;
 
 use std::sync::Arc;
 
@@ -62,21 +63,32 @@ pub fn main_router(hub: &Hub, endpoints: &Endpoints) -> Router {
         .fold(Router::new(), |router, server| {
             router.nest(&format!("/{server}"), endpoints.router(server))
         });
+    let wires = hub
+        .registry
+        .servers()
+        .fold(Router::new(), |router, server| {
+            let wires = wire::router(hub, server);
+            router
+                .nest(&format!("/{server}"), wires.clone())
+                .merge(wires)
+        });
     let guarded = guard(
         hub,
         prefixed.merge(endpoints.all()).merge(rest::router(hub)),
+        wires,
     );
     on_any_port(&hub.http, guarded.merge(health::router(hub)))
 }
 
 /// Everything on a server's own port.
 pub fn server_router(hub: &Hub, endpoints: &Endpoints, server: ServerId) -> Router {
-    let guarded = guard(hub, endpoints.router(server));
+    let guarded = guard(hub, endpoints.router(server), wire::router(hub, server));
     on_any_port(&hub.http, guarded.merge(health::probes(hub)))
 }
 
-/// What stands in front of everything but the probes and metrics, which are asked most when the hub is busy.
-fn guard(hub: &Hub, router: Router) -> Router {
+/// What stands in front of everything but the probes and metrics, which are asked most when the hub is busy. Wires ask for
+/// credentials themselves: their clients send them, and are refused, in other ways.
+fn guard(hub: &Hub, router: Router, wires: Router) -> Router {
     // axum clones a layer's state for every request, and a hub is a dozen reference counts that all processors share.
     let hub = Arc::new(hub.clone());
     router
@@ -84,6 +96,7 @@ fn guard(hub: &Hub, router: Router) -> Router {
             Arc::clone(&hub),
             gate::authenticate,
         ))
+        .merge(wires)
         .layer(middleware::from_fn_with_state(hub, load::shed))
 }
 

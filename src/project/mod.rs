@@ -17,6 +17,9 @@ use crate::{
     db::{Db, DbError},
 };
 
+/// The project, and the agent, that a new hub starts with.
+pub const DEFAULT: &str = "default";
+
 /// How long a change of membership made by another process may go unseen.
 const MEMBERSHIP_TTL: Duration = Duration::from_secs(1);
 

@@ -7,8 +7,8 @@ use std::{
 };
 
 use super::{
-    Dep, DynTool, Face, Offer, Parts, Registry, ServerId, Spec, Tool, ToolServer, bound::Bound,
-    deps, project_config::ProjectConfig, running::Running,
+    Dep, DynTool, DynWire, Face, Offer, Parts, Registry, ServerId, Spec, Tool, ToolServer, WireSet,
+    bound::Bound, deps, project_config::ProjectConfig, running::Running,
 };
 
 /// A server, opened, with its tools: it can be put into one registry after another.
@@ -16,6 +16,7 @@ use super::{
 pub struct Mounted {
     id: ServerId,
     tools: Vec<Entry>,
+    pub(super) wires: Vec<Arc<dyn DynWire>>,
     pub(super) offer: Offer,
     /// Reads the project's settings for this server's clients.
     pub(super) config_reader: Arc<dyn DynTool>,
@@ -29,6 +30,7 @@ impl Mounted {
         Self {
             id: S::ID,
             tools: ToolSet::of().iter().map(|t| (t.bind)(&server)).collect(),
+            wires: WireSet::bound(&server),
             offer: Offer {
                 routes: S::ROUTES,
                 resources: S::RESOURCES,
@@ -171,6 +173,9 @@ impl Builder {
         for mounted in self.servers.values_mut() {
             let is_on = |entry: &Entry| !disabled.contains(entry.tool.spec().name);
             mounted.tools.retain(is_on);
+            mounted
+                .wires
+                .retain(|wire| !disabled.contains(wire.spec().name));
         }
         let tools = || self.servers.values().flat_map(|m| &m.tools);
         Ok(Arc::new(Registry {

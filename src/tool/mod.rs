@@ -21,6 +21,7 @@ mod route;
 mod running;
 mod schema;
 mod spec;
+mod wire;
 
 use std::{future::Future, time::Duration};
 
@@ -48,6 +49,7 @@ pub use route::{Method, Route};
 pub use running::Running;
 pub use schema::{AGENT_ID, PROJECT_ID};
 pub use spec::{Face, Hints, Spec};
+pub use wire::{DynWire, Wire, WireBody, WireReply, WireRequest, WireSet, status_of};
 
 pub use crate::access::{Access, ServerId};
 
@@ -67,6 +69,8 @@ pub trait ToolServer: Send + Sync + Sized + 'static {
     const COMPLETIONS: &'static [Completion] = &[];
     /// Adds its tools.
     fn tools(set: &mut ToolSet<Self>);
+    /// Adds the wires on which it speaks other protocols.
+    fn wires(_set: &mut WireSet<Self>) {}
 }
 
 /// One tool: written once, served over MCP, over REST and in-process.

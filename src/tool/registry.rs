@@ -10,11 +10,11 @@ use std::{
 use serde_json::{Map, Value};
 
 use super::{
-    AGENT_ID, Builder, Caller, Changes, Ctx, DynTool, Face, Offer, PROJECT_ID, Pool, Route,
-    ServerId, Spec, Target, Tool, ToolError, ToolServer,
+    AGENT_ID, Builder, Caller, Changes, Ctx, DynTool, DynWire, Face, Offer, PROJECT_ID, Pool,
+    Route, ServerId, Spec, Target, Tool, ToolError, ToolServer,
     bound::Bound,
     builder::Mounted,
-    pipeline::{Request, no_such_scope},
+    pipeline::{Admitted, Request, no_such_scope},
     running::Running,
 };
 use crate::{
@@ -119,6 +119,11 @@ impl Registry {
         self.offer(server).routes
     }
 
+    /// The wires of `server`.
+    pub fn wires(&self, server: ServerId) -> impl Iterator<Item = &Arc<dyn DynWire>> {
+        self.servers.get(&server).into_iter().flat_map(|m| &m.wires)
+    }
+
     /// What `server` offers beside its tools.
     pub(super) fn offer(&self, server: ServerId) -> Offer {
         self.servers
@@ -179,6 +184,18 @@ impl Registry {
         let done = admitted.guard(paged(tool, &admitted.ctx, args)).await;
         admitted.settle(done.as_ref().err());
         done
+    }
+
+    /// Lets a call in whose project and agent are the caller's pins, or what it is bound to.
+    pub(super) async fn admit_pinned(
+        self: &Arc<Self>,
+        spec: &Arc<Spec>,
+        caller: Caller,
+    ) -> Result<Admitted, ToolError> {
+        let bound = caller.pin.or_bound(&caller.principal);
+        let named = name(PROJECT_ID, None, None, bound.project)
+            .and_then(|project| Ok((project, name(AGENT_ID, None, None, bound.agent)?)));
+        self.admit(request(spec, caller, named, None)).await
     }
 
     /// Calls a tool with typed arguments, for programs that embed the hub.

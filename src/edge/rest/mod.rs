@@ -12,6 +12,7 @@ use serde_json::{Value, json};
 
 pub use binding::query_pairs;
 pub use problem::{Problem, no_such_path, panicked, wrong_method};
+pub use tools::{collect, filter};
 
 use super::{Hub, gate::RequestId};
 

@@ -48,13 +48,6 @@ pub fn router(hub: &Hub) -> Router {
 }
 
 fn friendly(hub: &Hub, route: Route, tool: Arc<dyn DynTool>) -> Router {
-    let filter = match route.method {
-        Method::Get => MethodFilter::GET,
-        Method::Post => MethodFilter::POST,
-        Method::Put => MethodFilter::PUT,
-        Method::Patch => MethodFilter::PATCH,
-        Method::Delete => MethodFilter::DELETE,
-    };
     let handler = move |State(hub): State<Hub>, path: RawPathParams, request: Request| async move {
         let id = request_id(&request);
         let incoming = match Incoming::read(&hub, request).await {
@@ -73,8 +66,19 @@ fn friendly(hub: &Hub, route: Route, tool: Arc<dyn DynTool>) -> Router {
         }
     };
     Router::new()
-        .route(route.path, on(filter, handler))
+        .route(route.path, on(filter(route.method), handler))
         .with_state(hub.clone())
+}
+
+/// axum's name of a method.
+pub fn filter(method: Method) -> MethodFilter {
+    match method {
+        Method::Get => MethodFilter::GET,
+        Method::Post => MethodFilter::POST,
+        Method::Put => MethodFilter::PUT,
+        Method::Patch => MethodFilter::PATCH,
+        Method::Delete => MethodFilter::DELETE,
+    }
 }
 
 async fn uniform(
@@ -142,7 +146,8 @@ impl Incoming {
     }
 }
 
-async fn collect(body: Body, limit: usize) -> Result<Bytes, ToolError> {
+/// A request's body, at most `limit` bytes of it.
+pub async fn collect(body: Body, limit: usize) -> Result<Bytes, ToolError> {
     match Limited::new(body, limit).collect().await {
         Ok(collected) => Ok(collected.to_bytes()),
         Err(error) if error.downcast_ref::<LengthLimitError>().is_some() => {

@@ -1,0 +1,244 @@
+//! Wires: where a server speaks somebody else's protocol over HTTP, byte for byte, instead of the hub's own. Each stands for one
+//! of the server's tools and passes the same pipeline: who may call the tool may use the wire, and the audit log shows the tool.
+
+use std::{future::Future, sync::Arc};
+
+use bytes::Bytes;
+use futures::{
+    FutureExt, StreamExt,
+    future::BoxFuture,
+    stream::{self, BoxStream},
+};
+use http::HeaderMap;
+
+use super::{
+    Caller, Code, Ctx, Method, Registry, Spec, Tool, ToolError, ToolServer, pipeline::Admitted,
+};
+
+/// A request as it came, without its credentials.
+#[derive(Debug, Clone)]
+pub struct WireRequest {
+    /// The value of the path's `{*rest}`, if it has one, percent-decoded.
+    pub rest: String,
+    /// The query, as it was sent.
+    pub query: String,
+    /// The headers, without credentials and cookies.
+    pub headers: HeaderMap,
+    /// The body.
+    pub body: Bytes,
+    /// The request's id.
+    pub id: Arc<str>,
+}
+
+/// An answer as it goes out.
+pub struct WireReply {
+    /// The HTTP status.
+    pub status: u16,
+    /// The headers.
+    pub headers: HeaderMap,
+    /// The body.
+    pub body: WireBody,
+}
+
+/// The body of an answer.
+pub enum WireBody {
+    /// All of it.
+    Whole(Bytes),
+    /// As it comes. The call runs until it ends; an error ends it, and says how the call ended: what the client is told of it
+    /// has been sent before.
+    Stream(BoxStream<'static, Result<Bytes, ToolError>>),
+}
+
+/// One wire.
+pub trait Wire: Send + Sync + 'static {
+    /// The tool that it stands for.
+    type Tool: Tool;
+    /// Its method.
+    const METHOD: Method;
+    /// Its path, e.g. `/v1/models/{*rest}`.
+    const PATH: &'static str;
+    /// Longest body of a request, in bytes.
+    const MAX_BODY: usize;
+    /// Does the work. It runs admitted, under deadline and cancellation, as does the stream that it may answer with.
+    fn run(
+        server: &Arc<<Self::Tool as Tool>::Server>,
+        ctx: &Ctx,
+        request: WireRequest,
+    ) -> impl Future<Output = Result<WireReply, ToolError>> + Send;
+    /// Says `error` in the protocol's own way.
+    fn refuse(error: &ToolError, request_id: &str) -> WireReply;
+}
+
+/// The object-safe face of a wire.
+pub trait DynWire: Send + Sync {
+    /// The contract of the tool that it stands for.
+    fn spec(&self) -> &Arc<Spec>;
+    /// Its method.
+    fn method(&self) -> Method;
+    /// Its path.
+    fn path(&self) -> &'static str;
+    /// Longest body of a request, in bytes.
+    fn max_body(&self) -> usize;
+    /// Does the work.
+    fn run<'a>(
+        &'a self,
+        ctx: &'a Ctx,
+        request: WireRequest,
+    ) -> BoxFuture<'a, Result<WireReply, ToolError>>;
+    /// Says `error` in the protocol's own way.
+    fn refuse(&self, error: &ToolError, request_id: &str) -> WireReply;
+}
+
+struct Bound<W: Wire> {
+    server: Arc<<W::Tool as Tool>::Server>,
+    spec: Arc<Spec>,
+}
+
+impl<W: Wire> DynWire for Bound<W> {
+    fn spec(&self) -> &Arc<Spec> {
+        &self.spec
+    }
+
+    fn method(&self) -> Method {
+        W::METHOD
+    }
+
+    fn path(&self) -> &'static str {
+        W::PATH
+    }
+
+    fn max_body(&self) -> usize {
+        W::MAX_BODY
+    }
+
+    fn run<'a>(
+        &'a self,
+        ctx: &'a Ctx,
+        request: WireRequest,
+    ) -> BoxFuture<'a, Result<WireReply, ToolError>> {
+        W::run(&self.server, ctx, request).boxed()
+    }
+
+    fn refuse(&self, error: &ToolError, request_id: &str) -> WireReply {
+        W::refuse(error, request_id)
+    }
+}
+
+/// The wires of one server, declared: they are bound once the server is open.
+pub struct WireSet<S>(Vec<fn(&Arc<S>) -> Arc<dyn DynWire>>);
+
+impl<S: ToolServer> WireSet<S> {
+    /// Adds a wire.
+    pub fn add<W: Wire>(&mut self) -> &mut Self
+    where
+        W::Tool: Tool<Server = S>,
+    {
+        self.0.push(bind::<S, W>);
+        self
+    }
+
+    pub(super) fn bound(server: &Arc<S>) -> Vec<Arc<dyn DynWire>> {
+        let mut set = Self(Vec::new());
+        S::wires(&mut set);
+        set.0.iter().map(|bind| bind(server)).collect()
+    }
+}
+
+fn bind<S: ToolServer, W: Wire>(server: &Arc<S>) -> Arc<dyn DynWire>
+where
+    W::Tool: Tool<Server = S>,
+{
+    Arc::new(Bound::<W> {
+        server: Arc::clone(server),
+        spec: Arc::new(Spec::of::<W::Tool>()),
+    })
+}
+
+impl Registry {
+    /// Calls a tool by its wire. The caller's pin names project and agent.
+    pub async fn call_wire(
+        self: &Arc<Self>,
+        wire: &dyn DynWire,
+        caller: Caller,
+        request: WireRequest,
+    ) -> Result<WireReply, ToolError> {
+        let admitted = self.admit_pinned(wire.spec(), caller).await?;
+        let done = admitted.guard(wire.run(&admitted.ctx, request)).await;
+        match done {
+            Ok(WireReply {
+                status,
+                headers,
+                body: WireBody::Stream(stream),
+            }) => Ok(WireReply {
+                status,
+                headers,
+                body: WireBody::Stream(watched(admitted, stream)),
+            }),
+            done => {
+                admitted.settle(done.as_ref().err());
+                done
+            }
+        }
+    }
+}
+
+/// `stream` under its call's deadline and cancellation. The call is settled when the stream has ended, and aborted when it is
+/// dropped before.
+fn watched(
+    admitted: Admitted,
+    stream: BoxStream<'static, Result<Bytes, ToolError>>,
+) -> BoxStream<'static, Result<Bytes, ToolError>> {
+    let state = Some((admitted, stream));
+    stream::unfold(state, |state| async move {
+        let (admitted, mut stream) = state?;
+        let next = admitted
+            .guard(async { stream.next().await.transpose() })
+            .await;
+        match next {
+            Ok(Some(bytes)) => Some((Ok(bytes), Some((admitted, stream)))),
+            Ok(None) => {
+                admitted.settle(None);
+                None
+            }
+            Err(error) => {
+                // Dropped first: what it holds ends before the call does.
+                drop(stream);
+                admitted.settle(Some(&error));
+                Some((Err(error), None))
+            }
+        }
+    })
+    .boxed()
+}
+
+impl WireReply {
+    /// An answer of JSON.
+    pub fn json(status: u16, body: &serde_json::Value) -> Self {
+        let mut headers = HeaderMap::new();
+        headers.insert(
+            http::header::CONTENT_TYPE,
+            http::HeaderValue::from_static("application/json"),
+        );
+        Self {
+            status,
+            headers,
+            body: WireBody::Whole(Bytes::from(body.to_string())),
+        }
+    }
+}
+
+/// The status of `error`: its own, where a service behind the hub gave it one, or that of its code.
+pub fn status_of(error: &ToolError) -> u16 {
+    let told = error
+        .details
+        .as_ref()
+        .and_then(|d| d.get("status")?.as_u64());
+    match (
+        error.code,
+        told.and_then(|status| u16::try_from(status).ok()),
+    ) {
+        (Code::InvalidArgument, None) => 400,
+        (_, Some(status)) if (400..600).contains(&status) => status,
+        (code, _) => code.http_status(),
+    }
+}
