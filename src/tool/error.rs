@@ -235,6 +235,19 @@ impl ToolError {
         }
     }
 
+    /// The same for another caller. The cause has been logged for the first.
+    #[must_use]
+    pub fn again(&self) -> Self {
+        Self {
+            code: self.code,
+            message: self.message.clone(),
+            fields: self.fields.clone(),
+            details: self.details.clone(),
+            retry_after: self.retry_after,
+            source: None,
+        }
+    }
+
     /// Adds what to do next.
     #[must_use]
     pub fn hint(mut self, next: impl AsRef<str>) -> Self {

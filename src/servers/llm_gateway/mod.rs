@@ -3,6 +3,7 @@
 //! A model's name leads to a provider ([`models`]); a request is a row from before it is sent until after its end
 //! ([`requests`]). The provider `mock` is built in; real ones come from the settings and go through [`engine::remote`].
 
+pub mod call;
 mod config;
 pub mod engine;
 pub mod model;
@@ -11,6 +12,7 @@ mod prompts;
 mod requests;
 mod resources;
 mod routes;
+pub mod routing;
 pub mod store;
 pub mod tools;
 
