@@ -7,6 +7,7 @@ mod call;
 mod client_config;
 mod hub;
 mod init;
+mod llm_prices;
 mod out;
 mod serve;
 mod stdio;
@@ -49,6 +50,9 @@ enum Command {
     Token(admin::TokenCommand),
     /// Find calls in the audit log, newest first.
     Audit(audit::AuditArgs),
+    /// Bring the prices of models up to date.
+    #[command(subcommand)]
+    LlmPrices(llm_prices::PricesCommand),
     /// Look at the tools.
     #[command(subcommand)]
     Tools(ToolsCommand),
@@ -119,6 +123,7 @@ async fn run(command: Command, settings: Settings, source: Source) -> anyhow::Re
         Command::Agent(command) => admin::agent(&settings, command).await,
         Command::Token(command) => admin::token(&settings, command).await,
         Command::Audit(args) => audit::run(&settings, args).await,
+        Command::LlmPrices(command) => llm_prices::run(&settings, command).await,
         Command::Tools(ToolsCommand::List) => tools::list(settings).await,
         Command::Call(args) => call::run(settings, args).await,
         Command::Stdio(args) => stdio::run(settings, source, args).await,

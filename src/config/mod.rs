@@ -201,6 +201,7 @@ mod tests {
         let is_key = |key: &str| key.bytes().all(|b| b.is_ascii_lowercase() || b == b'_');
         let is_setting = |line: &str| {
             line.starts_with("[servers.")
+                || line.starts_with("[[servers.")
                 || line.split_once(" = ").is_some_and(|(key, _)| is_key(key))
         };
         let shown: Vec<&str> = TEMPLATE

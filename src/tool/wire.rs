@@ -124,8 +124,10 @@ impl<W: Wire> DynWire for Bound<W> {
     }
 }
 
+type Bind<S> = fn(&Arc<S>) -> Arc<dyn DynWire>;
+
 /// The wires of one server, declared: they are bound once the server is open.
-pub struct WireSet<S>(Vec<fn(&Arc<S>) -> Arc<dyn DynWire>>);
+pub struct WireSet<S>(Vec<Bind<S>>);
 
 impl<S: ToolServer> WireSet<S> {
     /// Adds a wire.

@@ -229,6 +229,23 @@ fn call_works_without_a_running_hub() {
 }
 
 #[test]
+fn prices_are_imported_once() {
+    let dir = tempfile::tempdir().unwrap();
+    let table = r#"{"new": {"mode": "chat", "litellm_provider": "openai", "input_cost_per_token": 1e-6, "output_cost_per_token": 1e-6}}"#;
+    std::fs::write(dir.path().join("prices.json"), table).unwrap();
+    let import = |file: &str| run(dir.path(), &["llm-prices", "import", file]);
+    for changed in ["1 of them", "0 of them"] {
+        let said = stdout(&import("prices.json"));
+        assert!(
+            said.contains("1 models read") && said.contains(changed),
+            "{said}"
+        );
+    }
+    let error = stderr(&import("none.json"));
+    assert!(error.contains("cannot read none.json"), "{error}");
+}
+
+#[test]
 fn every_client_gets_a_configuration() {
     let dir = tempfile::tempdir().unwrap();
     for client in ["claude", "cursor", "vscode", "codex", "gemini"] {

@@ -1,17 +1,28 @@
 //! What the tests of the tools share.
 
-use super::{Config, LlmGateway, store::Store};
+use serde_json::json;
+
+use super::{Config, LlmGateway, store::Store, tools::get_usage};
 use crate::test::Team;
 
 /// A hub with this server alone, and no provider but the built-in one.
 pub async fn team() -> Team {
+    team_with(json!({})).await
+}
+
+/// A hub with this server alone, set as `config` says.
+pub async fn team_with(config: serde_json::Value) -> Team {
+    let config: Config = serde_json::from_value(config).unwrap();
     crate::test::team(async |builder, host| {
-        builder.mount(LlmGateway::open(Config::default(), host).await.unwrap())
+        builder.mount(LlmGateway::open(config, host).await.unwrap())
     })
     .await
 }
 
 /// The rows of all requests: agent, model, status, input and output tokens.
 pub async fn rows(team: &Team) -> Vec<String> {
+    // Reads wait for what has ended.
+    let args = serde_json::from_value(json!({})).unwrap();
+    team.call::<get_usage::GetUsage>(args).await.unwrap();
     Store::new(team.host.db.clone()).rows().await
 }

@@ -1,3 +1,4 @@
 //! What only a whole hub can show of a single server.
 
 mod cicd;
+mod llm_gateway;

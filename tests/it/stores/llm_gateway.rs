@@ -1,5 +1,6 @@
 //! Every store method of llm-gateway, on whichever database is given.
 
+use jiff::tz::TimeZone;
 use syndarix::{
     base::{
         clock::Clock,
@@ -8,41 +9,51 @@ use syndarix::{
     db::Db,
     project::{Projects, Scope},
     servers::llm_gateway::{
-        engine::provider::Usage,
-        store::{End, Group, NewRequest, Store},
+        engine::chat::Usage,
+        record::{Began, Ended, Event, Kind, Outcome, Status},
+        store::{Group, Store},
     },
 };
 
 const DAY: i64 = 86_400_000;
 
-fn new_request(id: &str, scope: &Scope, model: &str, owner: &str, started_ms: i64) -> NewRequest {
-    NewRequest {
-        id: id.to_owned(),
-        scope: scope.clone(),
-        kind: "chat",
-        model: model.to_owned(),
-        provider: "p".to_owned(),
-        upstream: "u".to_owned(),
-        simulated: false,
-        owner: owner.to_owned(),
+fn began(id: &str, scope: &Scope, model: &str, owner: &str, started_ms: i64) -> Began {
+    Began {
+        id: id.into(),
+        project: scope.project.as_str().into(),
+        agent: scope.agent.as_str().into(),
+        token: "tok".into(),
+        kind: Kind::Chat,
+        model: model.into(),
+        route: None,
+        dialect: None,
+        stream: false,
+        idempotency_hash: None,
+        owner: owner.into(),
         started_ms,
     }
 }
 
-fn end(status: &'static str, input: Option<u64>, cost_nanousd: Option<i64>) -> End {
+fn ended(began: &Began, status: Status, input: Option<u64>, cost_nanousd: Option<i64>) -> Event {
     let usage = Usage {
         input,
         output: input.map(|n| n * 2),
         ..Usage::default()
     };
-    End {
+    let outcome = Outcome {
         status,
-        code: None,
         usage,
         cost_nanousd,
-        duration_ms: 5,
-        first_token_ms: Some(2),
-    }
+        provider: "p".into(),
+        ..Outcome::default()
+    };
+    Event::Ended(Box::new(Ended {
+        began: began.clone(),
+        outcome,
+        attempts: Vec::new(),
+        charges: Vec::new(),
+        bodies: None,
+    }))
 }
 
 /// Runs the suite.
@@ -61,58 +72,43 @@ pub async fn suite(db: Db) {
     projects.create_project(&eve.project, "").await.unwrap();
     let store = Store::new(db);
 
-    store
-        .start(new_request("req_1", &ann, "m1", "me", DAY))
-        .await
-        .unwrap();
-    store
-        .start(new_request("req_2", &ann, "m2", "me", DAY + 1))
-        .await
-        .unwrap();
-    store
-        .start(new_request("req_3", &bea, "m1", "me", 2 * DAY))
-        .await
-        .unwrap();
-    store
-        .start(new_request("req_4", &eve, "m1", "me", DAY))
-        .await
-        .unwrap();
-    store
-        .start(new_request("req_5", &bea, "m1", "dead", 2 * DAY))
-        .await
-        .unwrap();
-    store
-        .end("req_1".into(), end("ok", Some(10), Some(700)))
-        .await
-        .unwrap();
-    store
-        .end("req_2".into(), end("ok", None, None))
-        .await
-        .unwrap();
-    store
-        .end("req_3".into(), end("error", None, None))
-        .await
-        .unwrap();
-    store
-        .end("req_4".into(), end("ok", Some(99), Some(99)))
-        .await
-        .unwrap();
+    let requests = [
+        began("req_1", &ann, "m1", "me", DAY),
+        began("req_2", &ann, "m2", "me", DAY + 1),
+        began("req_3", &bea, "m1", "me", 2 * DAY),
+        began("req_4", &eve, "m1", "me", DAY),
+        began("req_5", &bea, "m1", "dead", 2 * DAY),
+    ];
+    let starts = requests.iter().cloned().map(Event::Began).collect();
+    store.apply(starts).await.unwrap();
+    let [one, two, three, four, _] = &requests;
+    let ends = vec![
+        ended(one, Status::Ok, Some(10), Some(700)),
+        ended(two, Status::Ok, None, None),
+        ended(three, Status::Error, None, None),
+        ended(four, Status::Ok, Some(99), Some(99)),
+    ];
+    store.apply(ends).await.unwrap();
     // The first end stays.
-    store
-        .end("req_1".into(), end("cancelled", None, None))
-        .await
-        .unwrap();
+    let again = vec![ended(one, Status::Cancelled, None, None)];
+    store.apply(again).await.unwrap();
 
     // What a dead process left is over, and counts as failed.
     assert_eq!(store.abort("me", 2 * DAY).await.unwrap(), 0);
     assert_eq!(store.abort("me", 2 * DAY + 1).await.unwrap(), 1);
 
-    let all = (0, i64::MAX);
-    let sums = store.sums(&ann.project, &[], all, None, 10).await.unwrap();
+    let (all, utc) = ((0, i64::MAX), TimeZone::UTC);
+    let sums = store
+        .sums(&ann.project, (&[], &utc), all, None, 10)
+        .await
+        .unwrap();
     assert_eq!(sums.len(), 1);
     let sum = &sums[0];
     assert_eq!((sum.requests, sum.failed, sum.unpriced), (4, 2, 1));
-    assert_eq!((sum.input, sum.output, sum.cost_nanousd), (10, 20, 700));
+    assert_eq!(
+        (sum.input_tokens, sum.output_tokens, sum.cost_nanousd),
+        (10, 20, 700)
+    );
 
     let keys = |sums: Vec<syndarix::servers::llm_gateway::store::Sum>| {
         sums.into_iter()
@@ -121,7 +117,7 @@ pub async fn suite(db: Db) {
     };
     let groups = [Group::Agent, Group::Model, Group::Day];
     let sums = store
-        .sums(&ann.project, &groups, all, None, 2)
+        .sums(&ann.project, (&groups, &utc), all, None, 2)
         .await
         .unwrap();
     let after = sums[1].key.clone();
@@ -130,7 +126,7 @@ pub async fn suite(db: Db) {
         [("ann m1 1 ".to_owned(), 1), ("ann m2 1 ".to_owned(), 1)]
     );
     let rest = store
-        .sums(&ann.project, &groups, all, Some(&after), 2)
+        .sums(&ann.project, (&groups, &utc), all, Some(&after), 2)
         .await
         .unwrap();
     assert_eq!(keys(rest), [("bea m1 2 ".to_owned(), 2)]);
@@ -138,17 +134,17 @@ pub async fn suite(db: Db) {
     let early = store
         .sums(
             &ann.project,
-            &[Group::Project, Group::Provider],
-            (0, DAY + 1),
+            (&[Group::Project, Group::Provider], &utc),
+            (0, DAY),
             None,
             10,
         )
         .await
         .unwrap();
-    assert_eq!(keys(early), [("llm-store p ".to_owned(), 1)]);
+    assert_eq!(keys(early), []);
     assert!(
         store
-            .sums(&ann.project, &[], (0, 1), None, 10)
+            .sums(&ann.project, (&[], &utc), (0, 1), None, 10)
             .await
             .unwrap()
             .is_empty()

@@ -6,6 +6,8 @@ mod hub;
 mod issues;
 mod knowledge_base;
 mod llm_gateway;
+mod llm_ledger;
+mod llm_records;
 mod mcp_session;
 
 use syndarix::db::{DatabaseConfig, Db};
@@ -68,5 +70,14 @@ macro_rules! on_both {
 }
 
 mod suites {
-    on_both!(hub, issues, knowledge_base, cicd, llm_gateway, mcp_session);
+    on_both!(
+        hub,
+        issues,
+        knowledge_base,
+        cicd,
+        llm_gateway,
+        llm_ledger,
+        llm_records,
+        mcp_session
+    );
 }

@@ -9,12 +9,14 @@ use super::chat::Usage;
 pub enum Kind {
     /// 429: too many requests or tokens.
     RateLimited,
-    /// 503 or 529: the provider has no room.
+    /// 409, 503 or 529: the provider has no room, or a lock was not free in time.
     Overloaded,
-    /// 401 or 403, or no key: the hub's credentials are wrong.
+    /// 401, 402 or 403, or no key: the hub's account at the provider does not serve.
     Credentials,
     /// 404: the provider does not know the model.
     NoSuchModel,
+    /// The provider does not speak the operation: what is asked has to cross into one that it does.
+    NoSuchOperation,
     /// 400, 413 or 422: the request itself.
     BadRequest,
     /// Nothing came in time.
@@ -30,8 +32,8 @@ impl Kind {
     pub fn of_status(status: u16) -> Self {
         match status {
             429 => Self::RateLimited,
-            503 | 529 => Self::Overloaded,
-            401 | 403 => Self::Credentials,
+            409 | 503 | 529 => Self::Overloaded,
+            401..=403 => Self::Credentials,
             404 => Self::NoSuchModel,
             400 | 413 | 422 => Self::BadRequest,
             408 | 504 => Self::TimedOut,
@@ -60,6 +62,8 @@ pub struct Failure {
     /// The request's field that it is about, where the provider says so.
     pub param: Option<String>,
     pub retry_after: Option<Duration>,
+    /// Whether the provider itself says that a retry makes sense (`x-should-retry`).
+    pub should_retry: Option<bool>,
     /// What had come of the answer before it broke off.
     pub partial: Option<Box<Partial>>,
 }
@@ -73,6 +77,7 @@ impl Failure {
             code: None,
             param: None,
             retry_after: None,
+            should_retry: None,
             partial: None,
         }
     }

@@ -27,6 +27,19 @@ pub enum Operation {
     CountTokens,
 }
 
+impl Operation {
+    /// Its name.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::ChatCompletions => "chat_completions",
+            Self::Responses => "responses",
+            Self::Embeddings => "embeddings",
+            Self::Messages => "messages",
+            Self::CountTokens => "count_tokens",
+        }
+    }
+}
+
 /// A request that goes to a provider as its caller wrote it, but for the model's name and what streams need to report their usage.
 #[derive(Debug, Clone)]
 pub struct Relay {

@@ -88,7 +88,7 @@ impl Subject {
 /// A request that was let through: its slots are free again when this is dropped.
 #[derive(Debug, Default)]
 pub struct Pass {
-    _slots: Vec<OwnedSemaphorePermit>,
+    slots: Vec<OwnedSemaphorePermit>,
     /// Subjects whose tokens were counted, and how many.
     counted: Vec<String>,
     tokens: u64,
@@ -171,7 +171,7 @@ fn check(subject: &mut Subject, tokens: u64, now: Instant, pass: &mut Pass) -> R
             what: "requests at the same time",
             retry_after: Duration::from_secs(1),
         })?;
-        pass._slots.push(slot);
+        pass.slots.push(slot);
     }
     Ok(())
 }

@@ -1,10 +1,20 @@
 //! `embed`: texts to vectors.
 
+use std::sync::Arc;
+
 use crate::{
     servers::llm_gateway::{
         LlmGateway,
-        engine::provider::EmbedRequest,
-        model::{Cost, Usage},
+        call::{
+            Asked, attempts,
+            lanes::read,
+            request::{Done, Request},
+            shared::{self, CacheWish, Found, Stored, Wish},
+        },
+        engine::{chat::EmbedRequest, prices::Mode, tokens, upstream::Tally},
+        model::{Usage, dollars},
+        record::{CacheOutcome, CostSource, Kind},
+        routing::plan::Wants,
     },
     tool::prelude::*,
 };
@@ -14,7 +24,7 @@ use crate::{
 pub struct Embed;
 
 /// What the caller sends.
-#[derive(Debug, Deserialize, JsonSchema, Validate)]
+#[derive(Debug, Serialize, Deserialize, JsonSchema, Validate)]
 #[serde(deny_unknown_fields)]
 #[garde(allow_unvalidated)]
 pub struct Args {
@@ -30,6 +40,9 @@ pub struct Args {
     /// Length of the vectors, where the model lets you choose.
     #[garde(inner(range(min = 1, max = 8192)))]
     pub dimensions: Option<u32>,
+    /// Whether vectors of the same texts may come from the cache: `auto` as the hub is set, `off`, or `exact`.
+    #[serde(default)]
+    pub cache: CacheWish,
 }
 
 /// What the caller gets.
@@ -47,8 +60,14 @@ pub struct Output {
     pub dimensions: usize,
     /// Tokens, as the provider counted them.
     pub usage: Usage,
-    /// What it cost.
-    pub cost: Cost,
+    /// Dollars; left out when not known.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub cost_usd: Option<f64>,
+    /// Where the cost comes from.
+    pub cost_source: CostSource,
+    /// Where the vectors come from, when the cache had a part in it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub cache: Option<CacheOutcome>,
     /// True for vectors that no model made: the built-in provider computed them from a hash.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub simulated: bool,
@@ -73,26 +92,86 @@ impl Tool for Embed {
     const DEADLINE: Duration = Duration::from_secs(120);
 
     async fn run(server: &LlmGateway, ctx: &Ctx, args: Args) -> Result<Output, ToolError> {
-        let (target, request, _slot) = server.begin(ctx, "embed", &args.model).await?;
-        let asked = EmbedRequest {
-            model: target.upstream.clone(),
+        let body = serde_json::to_vec(&args).map_err(ToolError::internal)?;
+        let bytes = args.input.iter().map(|text| text.len() as u64).sum();
+        let asked = Asked {
+            kind: Kind::Embed,
+            dialect: None,
+            model: Arc::from(args.model),
+            fallbacks: Vec::new(),
+            stream: false,
+            wants: Wants::default(),
+            input: tokens::estimate(bytes, args.input.len() as u64),
+            max_tokens: None,
+            mode: Mode::Standard,
+        };
+        let wish = Wish {
+            cache: args.cache,
+            ..Wish::default()
+        };
+        let plan = server
+            .catalogue
+            .plan(&asked.model, &asked.fallbacks, ctx.now())?;
+        let (keep, cache) =
+            match shared::find(server, ctx, &asked, &wish, &plan, "embed", &body).await? {
+                Found::Before(stored, how) => {
+                    let vectors =
+                        serde_json::from_slice(&stored.body()).map_err(ToolError::internal)?;
+                    let books = Request::begin(&server.books, ctx, &asked, Some(how), &body)?;
+                    return Ok(output(
+                        &asked,
+                        vectors,
+                        books.cached(&stored, how),
+                        Some(how),
+                    ));
+                }
+                Found::Nowhere(keep, cache) => (keep, cache),
+            };
+        let mut books = Request::begin(&server.books, ctx, &asked, cache, &body)?;
+        let lane = read::Embed(EmbedRequest {
+            model: String::new(),
             inputs: args.input,
             dimensions: args.dimensions,
-        };
-        let answer = target.place.provider.embed(&asked).await;
-        let (vectors, usage, cost) = request
-            .end(&target, answer.map(|answer| (answer.vectors, answer.usage)))
-            .await?;
-        Ok(Output {
-            request_id: request.id.clone(),
-            model: args.model,
-            provider: target.place.name.to_string(),
-            dimensions: vectors.first().map_or(0, Vec::len),
-            embeddings: vectors,
-            usage: usage.into(),
-            cost,
-            simulated: target.simulated,
-        })
+        });
+        match attempts::run(server, ctx, &asked, plan, &lane, &mut books).await {
+            Ok(answer) => {
+                let tally = Tally {
+                    usage: answer.usage,
+                    finish: None,
+                };
+                let done = books.finish(&tally, None);
+                if keep.is_wanted() {
+                    let text = serde_json::to_vec(&answer.vectors).map_err(ToolError::internal)?;
+                    keep.land(Stored::new(vec![text.into()], false, &done));
+                }
+                Ok(output(&asked, answer.vectors, done, cache))
+            }
+            Err(error) => {
+                books.refused(&error);
+                keep.fail(&error);
+                Err(error)
+            }
+        }
+    }
+}
+
+fn output(
+    asked: &Asked,
+    vectors: Vec<Vec<f32>>,
+    done: Done,
+    cache: Option<CacheOutcome>,
+) -> Output {
+    Output {
+        request_id: done.request_id,
+        model: asked.model.to_string(),
+        provider: done.provider.to_string(),
+        dimensions: vectors.first().map_or(0, Vec::len),
+        embeddings: vectors,
+        usage: done.usage.into(),
+        cost_usd: done.cost_nanousd.map(dollars),
+        cost_source: done.cost_source,
+        cache,
+        simulated: done.simulated,
     }
 }
 
@@ -108,6 +187,7 @@ mod tests {
             model: "mock/embed".into(),
             input: vec!["a".into(), "b c".into()],
             dimensions: Some(8),
+            cache: CacheWish::Auto,
         };
         let done = team.call::<Embed>(args).await.unwrap();
         assert_eq!(
@@ -119,6 +199,7 @@ mod tests {
             model: "mock/embed".into(),
             input: Vec::new(),
             dimensions: None,
+            cache: CacheWish::Auto,
         };
         assert_eq!(
             team.call::<Embed>(none).await.unwrap_err().code,

@@ -1,11 +1,13 @@
 //! `get_usage`: what was used, by whom, and what it cost.
 
+use jiff::tz::TimeZone;
+
 use crate::{
     base::clock::rfc3339,
     servers::llm_gateway::{
         LlmGateway,
         model::dollars,
-        store::{Group, Sum},
+        store::{Group, HOUR, Sum},
     },
     tool::prelude::*,
 };
@@ -23,12 +25,16 @@ pub struct GetUsage;
 pub struct Args {
     /// What to sum by, e.g. `["agent", "day"]`; one sum over everything if left out.
     #[serde(default)]
-    #[garde(length(max = 5))]
+    #[garde(length(max = 7))]
     pub group_by: Vec<Group>,
-    /// Only requests that started at or after this time, in milliseconds since the Unix epoch.
+    /// Only requests that started at or after this time, in milliseconds since the Unix epoch: from the beginning of its hour.
     pub from: Option<Millis>,
-    /// Only requests that started before this time, in milliseconds since the Unix epoch.
+    /// Only requests that started before this time, in milliseconds since the Unix epoch: to the end of its hour.
     pub to: Option<Millis>,
+    /// Time zone of the days, as `Europe/Berlin`; UTC unless given. A day has whole hours of UTC: where a zone is off by a part
+    /// of an hour, its days begin with the first whole one.
+    #[garde(length(bytes, max = 64))]
+    pub tz: Option<String>,
     /// Most sums to return.
     #[serde(default = "fifty")]
     #[garde(range(min = 1, max = 200))]
@@ -57,7 +63,13 @@ pub struct Item {
     /// Provider, when grouped by it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub provider: Option<String>,
-    /// Day of UTC as `2026-11-22`, when grouped by it.
+    /// Id of the service token, when grouped by it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub token: Option<String>,
+    /// Hour of UTC as `2026-11-22T18:00:00.000Z`, when grouped by it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub hour: Option<String>,
+    /// Day of `tz` as `2026-11-22`, when grouped by it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub day: Option<String>,
     /// Requests.
@@ -68,12 +80,16 @@ pub struct Item {
     pub input_tokens: i64,
     /// What of the input was read from providers' caches.
     pub cached_tokens: i64,
+    /// What of the input was written to providers' caches.
+    pub written_tokens: i64,
     /// All output tokens.
     pub output_tokens: i64,
     /// What of the output was reasoning.
     pub reasoning_tokens: i64,
     /// Dollars, of the requests whose cost is known.
     pub cost_usd: f64,
+    /// Dollars that answers from the cache would have cost besides.
+    pub saved_usd: f64,
     /// Answered requests whose cost is not known: they are not in `cost_usd`.
     pub unpriced_requests: i64,
 }
@@ -95,15 +111,21 @@ impl Tool for GetUsage {
 
     const NAME: &'static str = "get_usage";
     const ABOUT: &'static str = "Sum up the project's requests to models: count, failures, tokens by class and cost, by agent, \
-        model, provider or day. Returns sums in pages; requests with an unknown price are counted apart.";
+        model, provider, token, hour or day. Returns sums in pages; requests with an unknown price are counted apart. For one \
+        request use get_request, for what is left use get_budget.";
     const ACCESS: Access = Access::Read;
 
     async fn run(server: &LlmGateway, ctx: &Ctx, args: Args) -> Result<Output, ToolError> {
-        let range = (args.from.unwrap_or(0), args.to.unwrap_or(Millis::MAX));
-        if range.0 > range.1 {
+        let (from, to) = (args.from.unwrap_or(0), args.to.unwrap_or(Millis::MAX));
+        if from > to {
             return Err(ToolError::invalid("/from", "lies after `to`"));
         }
-        let binding = ("get_usage", ctx.project(), &args.group_by, range);
+        let range = (from - from.rem_euclid(HOUR), to);
+        let tz = args.tz.as_deref().unwrap_or("UTC");
+        let zone = TimeZone::get(tz).map_err(|_| {
+            ToolError::invalid("/tz", "is no time zone: use a name such as Europe/Berlin")
+        })?;
+        let binding = ("get_usage", ctx.project(), &args.group_by, range, tz);
         let after: Option<String> = args
             .cursor
             .as_ref()
@@ -114,7 +136,7 @@ impl Tool for GetUsage {
             .store
             .sums(
                 ctx.project(),
-                &args.group_by,
+                (&args.group_by, &zone),
                 range,
                 after.as_deref(),
                 wanted,
@@ -139,11 +161,13 @@ fn item(groups: &[Group], sum: Sum) -> Item {
     let mut item = Item {
         requests: sum.requests,
         failed: sum.failed,
-        input_tokens: sum.input,
-        cached_tokens: sum.cached,
-        output_tokens: sum.output,
-        reasoning_tokens: sum.reasoning,
+        input_tokens: sum.input_tokens,
+        cached_tokens: sum.cached_tokens,
+        written_tokens: sum.written_tokens,
+        output_tokens: sum.output_tokens,
+        reasoning_tokens: sum.reasoning_tokens,
         cost_usd: dollars(sum.cost_nanousd),
+        saved_usd: dollars(sum.saved_nanousd),
         unpriced_requests: sum.unpriced,
         ..Item::default()
     };
@@ -154,6 +178,8 @@ fn item(groups: &[Group], sum: Sum) -> Item {
             Group::Agent => item.agent = Some(value),
             Group::Model => item.model = Some(value),
             Group::Provider => item.provider = Some(value),
+            Group::Token => item.token = Some(value),
+            Group::Hour => item.hour = value.parse().ok().map(rfc3339),
             Group::Day => {
                 let day = value
                     .parse::<Millis>()
@@ -178,9 +204,35 @@ mod tests {
             group_by: groups.to_vec(),
             from: None,
             to: None,
+            tz: None,
             limit,
             cursor,
         }
+    }
+
+    #[tokio::test]
+    async fn days_are_those_of_the_zone() {
+        let team = team().await;
+        let ask = json!({"model": "mock/echo", "messages": [{"role": "user", "content": "hi"}]});
+        let ask: chat::Args = serde_json::from_value(ask).unwrap();
+        team.call::<chat::Chat>(ask).await.unwrap();
+        // The clock is that of the system: wherever it stands, these two are 25 hours apart.
+        let day = async |tz: &str| {
+            let args = Args {
+                tz: Some(tz.to_owned()),
+                ..args(&[Group::Day, Group::Hour, Group::Token], 50, None)
+            };
+            let item = team.call::<GetUsage>(args).await.unwrap().items.remove(0);
+            assert!(item.hour.unwrap().ends_with(":00:00.000Z"));
+            item.day.unwrap()
+        };
+        assert_ne!(day("Pacific/Kiritimati").await, day("Pacific/Niue").await);
+        let nowhere = Args {
+            tz: Some("Mars/Olympus".to_owned()),
+            ..args(&[], 50, None)
+        };
+        let error = team.call::<GetUsage>(nowhere).await.unwrap_err();
+        assert_eq!(error.fields[0].pointer, "/tz");
     }
 
     #[tokio::test]

@@ -3,10 +3,23 @@
 //! A dialect has two sides. As a face it reads requests and writes answers ([`Encoder`] for streams); as an upstream it writes
 //! requests and reads answers ([`Decoder`] for streams). In the middle is [`chat`](super::chat), which is of no dialect.
 
-use serde_json::Value;
+pub mod anthropic;
+pub mod assembly;
+mod media;
+pub mod models;
+mod node;
+pub mod openai;
+pub mod responses;
+mod sequence;
+#[cfg(test)]
+mod tests;
+pub mod trouble;
+
+use serde::Serialize;
+use serde_json::{Map, Value};
 
 use super::{
-    chat::{ChatAnswer, Piece, Usage},
+    chat::{ChatAnswer, ChatRequest, Piece, Usage},
     failure::Failure,
 };
 
@@ -20,6 +33,41 @@ pub enum Dialect {
     Responses,
     /// Anthropic's messages.
     Anthropic,
+}
+
+/// The side that callers see.
+impl Dialect {
+    /// Reads a request for a chat. What is unknown is ignored; what is known and cannot be had from every provider is refused.
+    pub fn read_request(self, body: &Value) -> Result<ChatRequest, BadRequest> {
+        match self {
+            Self::Openai => openai::read_request(body),
+            Self::Responses => responses::read_request(body),
+            Self::Anthropic => anthropic::read_request(body),
+        }
+    }
+
+    /// Writes a whole answer.
+    pub fn write_answer(self, meta: &Meta, answer: &ChatAnswer) -> Value {
+        match self {
+            Self::Openai => openai::write_answer(meta, answer),
+            Self::Responses => responses::write_answer(meta, answer),
+            Self::Anthropic => anthropic::write_answer(meta, answer),
+        }
+    }
+
+    /// Writes an answer piece by piece.
+    pub fn encoder(self, meta: Meta) -> Box<dyn Encoder> {
+        match self {
+            Self::Openai => openai::encoder(meta),
+            Self::Responses => responses::encoder(meta),
+            Self::Anthropic => anthropic::encoder(meta),
+        }
+    }
+
+    /// Writes an error's body.
+    pub fn write_error(self, trouble: &Trouble, request_id: &str) -> Value {
+        trouble::write(self, trouble, request_id)
+    }
 }
 
 /// A request that cannot be read.
@@ -104,4 +152,11 @@ pub fn frame(name: &str, data: &Value, out: &mut String) {
     out.push_str("data: ");
     out.push_str(&data.to_string());
     out.push_str("\n\n");
+}
+
+/// A field that is there or left out.
+fn set(map: &mut Map<String, Value>, name: &str, value: Option<impl Serialize>) {
+    if let Some(Ok(value)) = value.map(serde_json::to_value) {
+        map.insert(name.to_owned(), value);
+    }
 }

@@ -1,0 +1,99 @@
+//! An answer on its way to its caller, piece by piece. However it ends, the request is settled: when it is whole, when it breaks
+//! off, and when its caller goes away.
+
+use bytes::Bytes;
+use futures::{
+    StreamExt,
+    stream::{self, BoxStream},
+};
+
+use super::{
+    lanes::crossing::{SharedEncoder, write},
+    refusal,
+    request::Request,
+    shared::{Keep, Stored},
+};
+use crate::{
+    servers::llm_gateway::engine::{
+        failure::{Failure, Kind},
+        upstream::{Flow, Tally},
+    },
+    tool::ToolError,
+};
+
+struct Live {
+    flow: BoxStream<'static, Result<Flow, Failure>>,
+    encoder: SharedEncoder,
+    request: Request,
+    /// What has been sent, where others wait for it or it is kept.
+    kept: Option<(Keep, Vec<Bytes>)>,
+}
+
+enum State {
+    Live(Box<Live>),
+    /// What the caller is told has been sent; this is for the record.
+    Broken(ToolError),
+    Over,
+}
+
+/// The answer as it goes to the caller.
+pub fn stream(
+    flow: BoxStream<'static, Result<Flow, Failure>>,
+    encoder: SharedEncoder,
+    request: Request,
+    keep: Keep,
+) -> BoxStream<'static, Result<Bytes, ToolError>> {
+    let live = Live {
+        flow,
+        encoder,
+        request,
+        kept: keep.is_wanted().then(|| (keep, Vec::new())),
+    };
+    stream::unfold(State::Live(Box::new(live)), next).boxed()
+}
+
+async fn next(state: State) -> Option<(Result<Bytes, ToolError>, State)> {
+    match state {
+        State::Live(mut live) => match live.flow.next().await {
+            Some(Ok(Flow::Bytes { bytes, content })) => {
+                if content {
+                    live.request.seen();
+                }
+                if let Some((_, chunks)) = &mut live.kept {
+                    chunks.push(bytes.clone());
+                }
+                Some((Ok(bytes), State::Live(live)))
+            }
+            Some(Ok(Flow::End(tally))) => {
+                live.whole(&tally);
+                None
+            }
+            Some(Err(failure)) => Some(live.broke_off(&failure)),
+            None => {
+                let gone = Failure::new(Kind::Truncated, "the answer broke off before its end");
+                Some(live.broke_off(&gone))
+            }
+        },
+        State::Broken(error) => Some((Err(error), State::Over)),
+        State::Over => None,
+    }
+}
+
+impl Live {
+    fn whole(mut self, tally: &Tally) {
+        let done = self.request.finish(tally, None);
+        if let Some((keep, chunks)) = self.kept.take() {
+            keep.land(Stored::new(chunks, true, &done));
+        }
+    }
+
+    fn broke_off(mut self, failure: &Failure) -> (Result<Bytes, ToolError>, State) {
+        let error = self.request.broke_off(failure);
+        if let Some((keep, _)) = self.kept.take() {
+            keep.fail(&error);
+        }
+        let trouble = refusal::trouble(&error);
+        let bytes = write(&self.encoder, |encoder, out| encoder.fail(&trouble, out));
+        (Ok(bytes), State::Broken(error))
+    }
+}

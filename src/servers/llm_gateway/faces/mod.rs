@@ -1,0 +1,155 @@
+//! The faces in the dialects of others: what `/v1` serves. The official clients of OpenAI and Anthropic work with them unchanged.
+//!
+//! <https://platform.openai.com/docs/api-reference>, <https://docs.anthropic.com/en/api>
+
+mod ask;
+mod count;
+mod models;
+
+use std::sync::Arc;
+
+use http::{HeaderMap, HeaderValue};
+
+use super::{
+    LlmGateway,
+    call::refusal,
+    engine::{dialect::Dialect, upstream::Operation},
+    tools::{chat::Chat, count_tokens::CountTokens, embed::Embed, list_models::ListModels},
+};
+use crate::tool::{Ctx, Method, Tool, ToolError, Wire, WireReply, WireRequest, WireSet};
+
+/// Longest body of a request in bytes: pictures come inside.
+const MAX_BODY: usize = 32 << 20;
+
+/// Adds all faces.
+pub fn add(set: &mut WireSet<LlmGateway>) {
+    set.add::<ChatCompletions>()
+        .add::<Responses>()
+        .add::<Messages>()
+        .add::<Embeddings>()
+        .add::<Count>()
+        .add::<Models>()
+        .add::<Model>();
+}
+
+macro_rules! faces {
+    ($($(#[$about:meta])* $name:ident $path:literal $tool:ty, $dialect:expr, $operation:expr;)*) => {
+        $(
+            $(#[$about])*
+            struct $name;
+
+            impl Wire for $name {
+                type Tool = $tool;
+                const METHOD: Method = Method::Post;
+                const PATH: &'static str = $path;
+                const MAX_BODY: usize = MAX_BODY;
+
+                async fn run(server: &Arc<<Self::Tool as Tool>::Server>, ctx: &Ctx, request: WireRequest) -> Result<WireReply, ToolError> {
+                    ask::ask(server, ctx, request, $dialect, $operation).await
+                }
+
+                fn refuse(error: &ToolError, request_id: &str) -> WireReply {
+                    refuse($dialect, error, request_id)
+                }
+            }
+        )*
+    };
+}
+
+faces! {
+    /// OpenAI's chat completions.
+    ChatCompletions "/v1/chat/completions" Chat, Dialect::Openai, Operation::ChatCompletions;
+    /// OpenAI's responses.
+    Responses "/v1/responses" Chat, Dialect::Responses, Operation::Responses;
+    /// Anthropic's messages.
+    Messages "/v1/messages" Chat, Dialect::Anthropic, Operation::Messages;
+    /// OpenAI's embeddings.
+    Embeddings "/v1/embeddings" Embed, Dialect::Openai, Operation::Embeddings;
+}
+
+/// Anthropic's count of a request's tokens.
+struct Count;
+
+impl Wire for Count {
+    type Tool = CountTokens;
+    const METHOD: Method = Method::Post;
+    const PATH: &'static str = "/v1/messages/count_tokens";
+    const MAX_BODY: usize = MAX_BODY;
+
+    async fn run(
+        server: &Arc<LlmGateway>,
+        ctx: &Ctx,
+        request: WireRequest,
+    ) -> Result<WireReply, ToolError> {
+        count::count(server, ctx, request).await
+    }
+
+    fn refuse(error: &ToolError, request_id: &str) -> WireReply {
+        refuse(Dialect::Anthropic, error, request_id)
+    }
+}
+
+/// The list of models, in either dialect.
+struct Models;
+
+impl Wire for Models {
+    type Tool = ListModels;
+    const METHOD: Method = Method::Get;
+    const PATH: &'static str = "/v1/models";
+    const MAX_BODY: usize = 0;
+
+    async fn run(
+        server: &Arc<LlmGateway>,
+        _ctx: &Ctx,
+        request: WireRequest,
+    ) -> Result<WireReply, ToolError> {
+        Ok(models::list(server, &request))
+    }
+
+    fn refuse(error: &ToolError, request_id: &str) -> WireReply {
+        refuse(Dialect::Openai, error, request_id)
+    }
+}
+
+/// One model.
+struct Model;
+
+impl Wire for Model {
+    type Tool = ListModels;
+    const METHOD: Method = Method::Get;
+    const PATH: &'static str = "/v1/models/{*rest}";
+    const MAX_BODY: usize = 0;
+
+    async fn run(
+        server: &Arc<LlmGateway>,
+        ctx: &Ctx,
+        request: WireRequest,
+    ) -> Result<WireReply, ToolError> {
+        models::get(server, ctx.now(), &request)
+    }
+
+    fn refuse(error: &ToolError, request_id: &str) -> WireReply {
+        refuse(Dialect::Openai, error, request_id)
+    }
+}
+
+/// `error` as `dialect` tells it.
+fn refuse(dialect: Dialect, error: &ToolError, request_id: &str) -> WireReply {
+    let trouble = refusal::trouble(error);
+    let body = dialect.write_error(&trouble, request_id);
+    let mut reply = WireReply::json(trouble.status, &body);
+    name_request(&mut reply.headers, request_id);
+    // A budget that is used up stays so: the clients' own retries would be in vain.
+    if trouble.code.as_deref() == Some("insufficient_quota") {
+        let never = HeaderValue::from_static("false");
+        reply.headers.insert("x-should-retry", never);
+    }
+    reply
+}
+
+/// Where Anthropic's clients look for the request's id; OpenAI's find it in `x-request-id`, which every answer has.
+fn name_request(headers: &mut HeaderMap, request_id: &str) {
+    if let Ok(value) = HeaderValue::from_str(request_id) {
+        headers.insert("request-id", value);
+    }
+}
