@@ -1,7 +1,7 @@
 //! Wires: where a server speaks somebody else's protocol over HTTP, byte for byte, instead of the hub's own. Each stands for one
 //! of the server's tools and passes the same pipeline: who may call the tool may use the wire, and the audit log shows the tool.
 
-use std::{future::Future, sync::Arc};
+use std::{future::Future, sync::Arc, time::Duration};
 
 use bytes::Bytes;
 use futures::{
@@ -59,6 +59,8 @@ pub trait Wire: Send + Sync + 'static {
     const PATH: &'static str;
     /// Longest body of a request, in bytes.
     const MAX_BODY: usize;
+    /// How long a call may run, its stream included.
+    const DEADLINE: Duration = <Self::Tool as Tool>::DEADLINE;
     /// Does the work. It runs admitted, under deadline and cancellation, as does the stream that it may answer with.
     fn run(
         server: &Arc<<Self::Tool as Tool>::Server>,
@@ -152,7 +154,10 @@ where
 {
     Arc::new(Bound::<W> {
         server: Arc::clone(server),
-        spec: Arc::new(Spec::of::<W::Tool>()),
+        spec: Arc::new(Spec {
+            deadline: W::DEADLINE,
+            ..Spec::of::<W::Tool>()
+        }),
     })
 }
 

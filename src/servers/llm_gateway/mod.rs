@@ -77,6 +77,11 @@ impl LlmGateway {
         };
         let log = Behind::open(&host.data.join("journal/llm.jsonl"), GATHER, apply).await?;
         let store = store.after(log.clone());
+        let last = store.clone();
+        host.tasks.spawn("llm journal", |stop| async move {
+            stop.cancelled().await;
+            last.settled().await;
+        });
         // The embedded database has one process, so every other owner is dead.
         let before = if store.is_alone() {
             i64::MAX

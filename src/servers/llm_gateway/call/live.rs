@@ -7,6 +7,8 @@ use futures::{
     stream::{self, BoxStream},
 };
 
+use tokio::time::{Instant, timeout_at};
+
 use super::{
     lanes::crossing::{SharedEncoder, write},
     refusal,
@@ -25,6 +27,7 @@ struct Live {
     flow: BoxStream<'static, Result<Flow, Failure>>,
     encoder: SharedEncoder,
     request: Request,
+    until: Instant,
     /// What has been sent, where others wait for it or it is kept.
     kept: Option<(Keep, Vec<Bytes>)>,
 }
@@ -36,17 +39,19 @@ enum State {
     Over,
 }
 
-/// The answer as it goes to the caller.
+/// The answer as it goes to the caller, until `until` at the latest.
 pub fn stream(
     flow: BoxStream<'static, Result<Flow, Failure>>,
     encoder: SharedEncoder,
     request: Request,
     keep: Keep,
+    until: Instant,
 ) -> BoxStream<'static, Result<Bytes, ToolError>> {
     let live = Live {
         flow,
         encoder,
         request,
+        until,
         kept: keep.is_wanted().then(|| (keep, Vec::new())),
     };
     stream::unfold(State::Live(Box::new(live)), next).boxed()
@@ -54,7 +59,7 @@ pub fn stream(
 
 async fn next(state: State) -> Option<(Result<Bytes, ToolError>, State)> {
     match state {
-        State::Live(mut live) => match live.flow.next().await {
+        State::Live(mut live) => match live.next().await {
             Some(Ok(Flow::Bytes { bytes, content })) => {
                 if content {
                     live.request.seen();
@@ -80,6 +85,16 @@ async fn next(state: State) -> Option<(Result<Bytes, ToolError>, State)> {
 }
 
 impl Live {
+    async fn next(&mut self) -> Option<Result<Flow, Failure>> {
+        let next = timeout_at(self.until, self.flow.next()).await;
+        next.unwrap_or_else(|_| {
+            Some(Err(Failure::new(
+                Kind::TimedOut,
+                "its answer took too long",
+            )))
+        })
+    }
+
     fn whole(mut self, tally: &Tally) {
         let done = self.request.finish(tally, None);
         if let Some((keep, chunks)) = self.kept.take() {

@@ -73,8 +73,8 @@ pub struct ProviderConfig {
     /// Seconds to connect.
     #[serde(default = "ten")]
     pub connect_timeout_seconds: u64,
-    /// Seconds until an answer begins.
-    #[serde(default = "two_minutes")]
+    /// Seconds until an answer begins; one that does not come piece by piece begins when it is whole.
+    #[serde(default = "five_minutes")]
     pub first_byte_timeout_seconds: u64,
     /// Seconds of silence in an answer after which it is given up.
     #[serde(default = "two_minutes")]
@@ -150,4 +150,8 @@ fn ten() -> u64 {
 
 fn two_minutes() -> u64 {
     120
+}
+
+fn five_minutes() -> u64 {
+    300
 }

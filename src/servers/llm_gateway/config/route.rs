@@ -91,7 +91,7 @@ impl Default for RetryConfig {
             rounds: 2,
             base_ms: 250,
             max_wait_ms: 2000,
-            deadline_seconds: 300,
+            deadline_seconds: 600,
         }
     }
 }

@@ -1,8 +1,9 @@
 //! A call of a model in a dialect.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use http::{HeaderMap, HeaderName, HeaderValue, header};
+use tokio::time::Instant;
 
 use super::name_request;
 use crate::{
@@ -29,6 +30,8 @@ use crate::{
     tool::{Ctx, ToolError, WireBody, WireReply, WireRequest},
 };
 
+/// What is left of a call's time when its stream is ended: enough to say so.
+const SPARE: Duration = Duration::from_secs(1);
 /// The caller's headers that providers may see.
 const FORWARDED: [&str; 3] = ["anthropic-version", "anthropic-beta", "openai-beta"];
 
@@ -63,7 +66,10 @@ pub async fn ask(
     let headers = forwarded(&request.headers);
     let lane = Wire::new(operation, dialect, request.body, head, headers, meta);
     match attempts::run(gateway, ctx, &asked, plan, &lane, &mut books).await {
-        Ok(begun) => Ok(reply(begun, books, keep, cache, &request.id)),
+        Ok(begun) => {
+            let until = ctx.deadline() - SPARE;
+            Ok(reply(begun, books, keep, cache, &request.id, until))
+        }
         Err(error) => {
             books.refused(&error);
             keep.fail(&error);
@@ -164,6 +170,7 @@ fn reply(
     keep: Keep,
     cache: Option<CacheOutcome>,
     id: &str,
+    until: Instant,
 ) -> WireReply {
     let tries = books.tries();
     match begun {
@@ -195,7 +202,7 @@ fn reply(
             WireReply {
                 status: 200,
                 headers,
-                body: WireBody::Stream(live::stream(flow, encoder, books, keep)),
+                body: WireBody::Stream(live::stream(flow, encoder, books, keep, until)),
             }
         }
     }

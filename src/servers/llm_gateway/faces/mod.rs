@@ -6,7 +6,7 @@ mod ask;
 mod count;
 mod models;
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use http::{HeaderMap, HeaderValue};
 
@@ -20,6 +20,9 @@ use crate::tool::{Ctx, Method, Tool, ToolError, Wire, WireReply, WireRequest, Wi
 
 /// Longest body of a request in bytes: pictures come inside.
 const MAX_BODY: usize = 32 << 20;
+
+/// How long an answer may come: longer than for a tool, whose caller waits for the whole.
+const DEADLINE: Duration = Duration::from_secs(3600);
 
 /// Adds all faces.
 pub fn add(set: &mut WireSet<LlmGateway>) {
@@ -43,6 +46,7 @@ macro_rules! faces {
                 const METHOD: Method = Method::Post;
                 const PATH: &'static str = $path;
                 const MAX_BODY: usize = MAX_BODY;
+                const DEADLINE: Duration = DEADLINE;
 
                 async fn run(server: &Arc<<Self::Tool as Tool>::Server>, ctx: &Ctx, request: WireRequest) -> Result<WireReply, ToolError> {
                     ask::ask(server, ctx, request, $dialect, $operation).await
