@@ -24,6 +24,10 @@ use super::DbError;
 const BATCH: usize = 512;
 /// Items waiting while the database does not take them; past it nothing more is taken.
 const BACKLOG: usize = 100_000;
+/// Items that are taken and not applied before [`Behind::room`] waits.
+const HIGH: u64 = 10_000;
+/// How long it waits.
+const PATIENCE: Duration = Duration::from_secs(5);
 /// Bytes of a journal after which the next one is begun.
 const SEGMENT: u64 = 4 << 20;
 /// After a failure, when to try again.
@@ -116,6 +120,24 @@ impl<T: Serialize + DeserializeOwned + Clone + Send + 'static> Behind<T> {
         self.take(item, None)
     }
 
+    /// Waits while the database does not keep up, so that what comes in is slowed down to what it takes.
+    pub async fn room(&self) -> Result<(), DbError> {
+        if !self.0.is_behind() {
+            return Ok(());
+        }
+        let mut progress = self.0.progress.subscribe();
+        let caught_up = async {
+            while self.0.is_behind() {
+                if progress.changed().await.is_err() {
+                    return Err(DbError::Closed);
+                }
+            }
+            Ok(())
+        };
+        let waited = tokio::time::timeout(PATIENCE, caught_up).await;
+        waited.unwrap_or(Err(DbError::Backlog))
+    }
+
     fn take(&self, item: T, line: Option<&[u8]>) -> Result<(), DbError> {
         let mut journal = self.0.lock();
         if journal.pending.len() >= BACKLOG {
@@ -162,6 +184,11 @@ impl<T> Shared<T> {
         self.journal.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    fn is_behind(&self) -> bool {
+        let applied = self.progress.borrow().applied;
+        self.lock().taken - applied > HIGH
+    }
+
     /// The next items. A journal that has grown is continued in a new file, so that the old one can go once they are applied.
     fn next(&self) -> io::Result<Vec<T>> {
         let mut journal = self.lock();
@@ -206,11 +233,12 @@ async fn run<T: Clone + Send + 'static>(shared: Arc<Shared<T>>, gather: Duration
         while !items.is_empty() {
             let rest = items.split_off(items.len().min(BATCH));
             while let Err(error) = apply(items.clone()).await {
-                tracing::error!(%error, journal = %shared.path.display(), "a journal cannot be applied; it is kept");
                 shared.progress.send_modify(|now| now.failures += 1);
                 if matches!(error, DbError::Closed) {
+                    tracing::info!(journal = %shared.path.display(), "a journal is kept for the next start");
                     return;
                 }
+                tracing::error!(%error, journal = %shared.path.display(), "a journal cannot be applied; it is kept");
                 tokio::time::sleep(RETRY).await;
             }
             let count = items.len() as u64;
@@ -336,5 +364,22 @@ mod tests {
         broken.store(false, Ordering::SeqCst);
         tokio::time::sleep(RETRY * 2).await;
         assert_eq!(*seen.lock().unwrap(), [1]);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn who_comes_while_too_much_waits_is_let_through_once_it_is_less() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("items.jsonl");
+        let (seen, broken) = (Seen::default(), Arc::new(AtomicBool::new(true)));
+        let behind = Behind::open(&path, Duration::ZERO, into(&seen, &broken))
+            .await
+            .unwrap();
+        behind.room().await.unwrap();
+        for item in 0..=u32::try_from(HIGH).unwrap() {
+            behind.queue(item).unwrap();
+        }
+        assert!(behind.room().await.is_err(), "it does not wait for ever");
+        broken.store(false, Ordering::SeqCst);
+        behind.room().await.unwrap();
     }
 }

@@ -299,6 +299,10 @@ impl From<DbError> for ToolError {
     fn from(error: DbError) -> Self {
         match error {
             full if full.is_full() => Self::storage_full(full),
+            DbError::Backlog => Self::unavailable(
+                "the hub's database does not keep up: repeat the call after a moment",
+            )
+            .retry_after(Duration::from_secs(1)),
             DbError::Closed => {
                 Self::unavailable("the hub is stopping: repeat the call when it is back")
             }

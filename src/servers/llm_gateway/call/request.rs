@@ -90,7 +90,7 @@ pub struct Request {
 
 impl Request {
     /// Notes a call before anybody is asked.
-    pub fn begin(
+    pub async fn begin(
         books: &Arc<Books>,
         ctx: &Ctx,
         asked: &Asked,
@@ -111,6 +111,7 @@ impl Request {
             owner: Arc::clone(&books.owner),
             started_ms: ctx.now(),
         };
+        books.log.room().await?;
         books.log.put(Event::Began(began.clone()))?;
         Ok(Self {
             books: Arc::clone(books),

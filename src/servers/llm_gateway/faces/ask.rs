@@ -50,13 +50,14 @@ pub async fn ask(
         .catalogue
         .plan(&asked.model, &asked.fallbacks, ctx.now())?;
     let name = operation.as_str();
-    let (keep, cache) = match shared::find(gateway, ctx, &asked, &wish, &plan, name, &request.body)
-        .await?
-    {
-        Found::Before(stored, how) => return again(gateway, ctx, &asked, &request, &stored, how),
-        Found::Nowhere(keep, cache) => (keep, cache),
-    };
-    let mut books = Request::begin(&gateway.books, ctx, &asked, cache, &request.body)?;
+    let (keep, cache) =
+        match shared::find(gateway, ctx, &asked, &wish, &plan, name, &request.body).await? {
+            Found::Before(stored, how) => {
+                return again(gateway, ctx, &asked, &request, &stored, how).await;
+            }
+            Found::Nowhere(keep, cache) => (keep, cache),
+        };
+    let mut books = Request::begin(&gateway.books, ctx, &asked, cache, &request.body).await?;
     let meta = Meta {
         id: books.id().to_owned(),
         model: asked.model.to_string(),
@@ -145,7 +146,7 @@ pub fn forwarded(headers: &HeaderMap) -> HeaderMap {
 }
 
 /// An answer that was given before.
-fn again(
+async fn again(
     gateway: &LlmGateway,
     ctx: &Ctx,
     asked: &Asked,
@@ -153,7 +154,7 @@ fn again(
     stored: &Stored,
     how: CacheOutcome,
 ) -> Result<WireReply, ToolError> {
-    let books = Request::begin(&gateway.books, ctx, asked, Some(how), &request.body)?;
+    let books = Request::begin(&gateway.books, ctx, asked, Some(how), &request.body).await?;
     let done = books.cached(stored, how);
     let mut headers = kind(stored.stream);
     describe(&mut headers, &done, 0, Some(how), None, &request.id);

@@ -190,13 +190,13 @@ impl Tool for Chat {
         {
             Found::Before(stored, how) => {
                 let said = serde_json::from_slice(&stored.body()).map_err(ToolError::internal)?;
-                let books = Request::begin(&server.books, ctx, &asked, Some(how), &body)?;
+                let books = Request::begin(&server.books, ctx, &asked, Some(how), &body).await?;
                 let done = books.cached(&stored, how);
                 return Ok(output(&asked, said, done, Some(how)));
             }
             Found::Nowhere(keep, cache) => (keep, cache),
         };
-        let mut books = Request::begin(&server.books, ctx, &asked, cache, &body)?;
+        let mut books = Request::begin(&server.books, ctx, &asked, cache, &body).await?;
         let lane = read::Chat {
             ctx,
             request,
