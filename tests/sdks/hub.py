@@ -17,6 +17,7 @@ kind = "openai"
 base_url = "{url}/t/v1"
 api_key_file = "key"
 responses = "translate"
+serves = []
 [servers.llm_gateway.providers.a]
 kind = "anthropic"
 base_url = "{url}/a/v1"
