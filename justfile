@@ -15,6 +15,10 @@ test:
 conformance:
     tests/conformance/run
 
+# the official SDKs, the llm command and Claude Code against /v1 (fetches them with pip and npm, once)
+sdks *words:
+    tests/sdks/run "" {{words}}
+
 # what must hold before a change lands
 ci:
     .ci/run

@@ -1,13 +1,14 @@
 """Programs that their users point at the hub: the `llm` command, Claude Code, and Node's clients."""
 
-import asyncio, json, os, pathlib, sys, tempfile
+import asyncio, json, os, pathlib, shutil, sys, tempfile
 
 from suite import Suite, same
 from upstream import ARGUMENTS, PERSON, SAID, TEXT
 
 suite = Suite("programs", "o a")
 NPM = pathlib.Path(os.environ["SDKS_NPM"])
-NODE = os.environ["SDKS_NODE"]
+NODE = shutil.which("node")
+INHERITED = ("PATH", "SDKS_NPM", "CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC")
 CLAUDE = NPM / "node_modules/.bin/claude"
 HERE = pathlib.Path(__file__).parent.resolve()
 WHOLE = "".join(TEXT)
@@ -20,7 +21,8 @@ class Case:
 
     async def run(self, *words, **env):
         """What a program prints, run by a user who has nothing but this environment."""
-        env = {"PATH": os.environ["PATH"], "HOME": self.home.name, "LANG": "C.UTF-8", "SDKS_NPM": str(NPM), **env}
+        given = {name: os.environ[name] for name in INHERITED if name in os.environ}
+        env = {"HOME": self.home.name, "LANG": "C.UTF-8", **given, **env}
         pipe = asyncio.subprocess.PIPE
         started = {"stdin": asyncio.subprocess.DEVNULL, "stdout": pipe, "stderr": pipe, "cwd": self.home.name, "env": env}
         program = await asyncio.create_subprocess_exec(*map(str, words), **started)
