@@ -24,3 +24,4 @@ mod stores;
 mod story;
 mod support;
 mod tool_filters;
+mod wire_scope;
