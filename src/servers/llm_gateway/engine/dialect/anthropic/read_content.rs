@@ -66,6 +66,11 @@ fn read(node: &Node, parts: &mut Vec<Part>) -> Result<(), BadRequest> {
             content: node.read("content", content)?.unwrap_or_default(),
             failed: node.read("is_error", Node::flag)?.unwrap_or_default(),
         },
+        // Of a search among tools whose loading was deferred. Other dialects know no deferring: they have been told of it already.
+        "tool_reference" => Part::text(format!(
+            "The tool {} is ready to be called.",
+            node.need("tool_name")?.str()?
+        )),
         "thinking" => Part::Thinking {
             text: node.need("thinking")?.string()?,
             // Empty where the hub itself had none to give.

@@ -115,6 +115,24 @@ fn a_request_is_read() {
 }
 
 #[test]
+fn a_tool_that_was_searched_for_is_told_in_words() {
+    let found = json!([{ "type": "tool_reference", "tool_name": "weather" }]);
+    let result = json!([{ "type": "tool_result", "tool_use_id": "t1", "content": found }]);
+    let tool =
+        json!({ "name": "weather", "input_schema": { "type": "object" }, "defer_loading": true });
+    let body = json!({ "model": "m", "tools": [tool], "messages": [{ "role": "user", "content": result }] });
+    let read = read_request(&body).unwrap();
+    assert_eq!(read.tools[0].name, "weather");
+    let Part::ToolResult { content, .. } = &read.messages[0].parts[0] else {
+        panic!("{:?}", read.messages);
+    };
+    assert_eq!(
+        *content,
+        [Part::text("The tool weather is ready to be called.")]
+    );
+}
+
+#[test]
 fn what_is_wrong_with_a_request_is_named() {
     let with = |field: &str, value: Value| {
         let mut body = json!({ "model": "m", "messages": [{ "role": "user", "content": "hi" }] });
