@@ -96,7 +96,11 @@ pub fn error(provider: &Arc<str>, failure: &Failure, request: &Request) -> ToolE
         Kind::NoSuchModel | Kind::NoSuchOperation => "list_models shows what there is",
         Kind::BadRequest => "change the request",
         Kind::TimedOut => "try again, or ask for less",
-        Kind::Truncated => "what had come is in details.partial; try again",
+        // A dialect's errors have no details; its streams have given out what had come.
+        Kind::Truncated if failure.partial.is_some() && !request.is_in_a_dialect() => {
+            "what had come is in details.partial; try again"
+        }
+        Kind::Truncated => "try again",
         Kind::Broken => "try again, or use another model",
     };
     let mut details = json!({

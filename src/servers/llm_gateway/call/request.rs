@@ -137,6 +137,11 @@ impl Request {
         &self.began.id
     }
 
+    /// Whether its caller speaks a dialect, and not the hub's own.
+    pub fn is_in_a_dialect(&self) -> bool {
+        self.began.dialect.is_some()
+    }
+
     /// What the tightest budget had left.
     pub fn remaining(&self) -> Option<&Remaining> {
         self.remaining.as_ref()
