@@ -1,4 +1,4 @@
-//! `llm-prices`: what models cost, beyond the table that comes with the hub. A running hub notices within half a minute.
+//! `llm-prices`: what models cost, beyond the table that comes with the hub. A running hub notices within seconds.
 
 use std::{io::Write, path::PathBuf};
 

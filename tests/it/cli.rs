@@ -1,21 +1,8 @@
 //! The command line, as its user types it.
 
-use std::{path::Path, process::Output};
+use std::process::Output;
 
-use super::support::{Hub, Settings};
-
-#[allow(
-    clippy::disallowed_methods,
-    reason = "tests run the program as its user does"
-)]
-fn run(dir: &Path, args: &[&str]) -> Output {
-    std::process::Command::new(env!("CARGO_BIN_EXE_syndarix"))
-        .args(args)
-        .current_dir(dir)
-        .env_remove("SYX_TOKEN")
-        .output()
-        .unwrap()
-}
+use super::support::{Hub, Settings, run};
 
 fn stdout(output: &Output) -> String {
     assert!(output.status.success(), "{}", stderr(output));

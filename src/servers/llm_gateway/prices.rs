@@ -21,7 +21,7 @@ use crate::{
 };
 
 /// How often a running hub looks for prices that were imported.
-const REFRESH: Duration = Duration::from_secs(30);
+const REFRESH: Duration = Duration::from_secs(5);
 
 /// A model's entry, and where it comes from.
 #[derive(Debug, Clone)]

@@ -1,5 +1,4 @@
-//! Every store method, on both databases. PostgreSQL where `SYNDARIX_TEST_POSTGRES` holds the URL of a server that may be
-//! filled with databases; `.ci/run` sets it.
+//! Every store method, on both databases; PostgreSQL where the environment names a server.
 
 mod cicd;
 mod hub;
@@ -11,6 +10,8 @@ mod llm_records;
 mod mcp_session;
 
 use syndarix::db::{DatabaseConfig, Db};
+
+use crate::support::database;
 
 async fn sqlite() -> (Db, tempfile::TempDir) {
     let dir = tempfile::tempdir().unwrap();
@@ -24,25 +25,8 @@ async fn sqlite() -> (Db, tempfile::TempDir) {
 
 /// A database of its own on the server that the environment names.
 async fn postgres(name: &str) -> Option<Db> {
-    let url = std::env::var("SYNDARIX_TEST_POSTGRES")
-        .ok()
-        .filter(|url| !url.is_empty())?;
-    let (base, _) = url.rsplit_once('/').expect("a URL with a database name");
-    let admin = sqlx::PgPool::connect(&url)
-        .await
-        .expect("SYNDARIX_TEST_POSTGRES must be reachable");
-    for sql in [
-        format!("drop database if exists {name} with (force)"),
-        format!("create database {name}"),
-    ] {
-        sqlx::query(sqlx::AssertSqlSafe(sql))
-            .execute(&admin)
-            .await
-            .unwrap();
-    }
-    admin.close().await;
     let config = DatabaseConfig {
-        url: format!("{base}/{name}"),
+        url: database(name).await?,
         max_connections: 8,
     };
     Some(Db::open(&config, std::path::Path::new(".")).await.unwrap())

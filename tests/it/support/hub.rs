@@ -4,7 +4,7 @@ use std::{
     collections::BTreeMap,
     io::{BufRead, BufReader, Read},
     path::Path,
-    process::{Child, Command, Stdio},
+    process::{Child, Command, Output, Stdio},
     sync::{Arc, Mutex},
     time::{Duration, Instant},
 };
@@ -83,6 +83,20 @@ pub fn client() -> reqwest::Client {
         .unwrap()
 }
 
+/// The program with these arguments, from its start to its end.
+#[allow(
+    clippy::disallowed_methods,
+    reason = "tests run the program as its user does"
+)]
+pub fn run(dir: &Path, args: &[&str]) -> Output {
+    Command::new(env!("CARGO_BIN_EXE_syndarix"))
+        .args(args)
+        .current_dir(dir)
+        .env_remove("SYX_TOKEN")
+        .output()
+        .unwrap()
+}
+
 impl Hub {
     pub async fn start() -> Self {
         Self::with(Settings::default()).await
@@ -91,6 +105,16 @@ impl Hub {
     pub async fn with(settings: Settings) -> Self {
         let dir = Arc::new(tempfile::tempdir().unwrap());
         std::fs::write(dir.path().join("config.toml"), settings.text()).unwrap();
+        Self::in_dir(dir).await
+    }
+
+    /// Starts a second hub with the settings, token and key of this one, beside it: on the same database, if that is PostgreSQL.
+    pub async fn beside(&self) -> Self {
+        let dir = Arc::new(tempfile::tempdir().unwrap());
+        std::fs::create_dir(dir.path().join("data")).unwrap();
+        for file in ["config.toml", "data/token.key", "data/admin.token"] {
+            std::fs::copy(self.dir().join(file), dir.path().join(file)).unwrap();
+        }
         Self::in_dir(dir).await
     }
 

@@ -2,10 +2,12 @@
 
 mod faces;
 mod hub;
+mod postgres;
 mod sse;
 
 pub use faces::{Face, Faces, Refusal, Rest, Session, Stateless, answer, outcome};
-pub use hub::{Hub, Settings, client};
+pub use hub::{Hub, Settings, client, run};
+pub use postgres::database;
 pub use sse::Sse;
 
 /// Waits until `done` says so, at most ten seconds.

@@ -7,6 +7,7 @@ mod leaving;
 mod money;
 mod secrets;
 mod sharing;
+mod two_hubs;
 mod upstream;
 
 use serde_json::{Value, json};
