@@ -18,6 +18,10 @@ use crate::{
 
 /// A host over a fresh data directory.
 pub async fn host() -> (Host, TempDir) {
+    host_at(Clock::default()).await
+}
+
+async fn host_at(clock: Clock) -> (Host, TempDir) {
     let dir = tempfile::tempdir().unwrap();
     let db = Db::open(&DatabaseConfig::default(), dir.path())
         .await
@@ -25,7 +29,7 @@ pub async fn host() -> (Host, TempDir) {
     let host = Host {
         db,
         data: dir.path().to_owned(),
-        clock: Clock::default(),
+        clock,
         workspaces: Workspaces::new(dir.path()),
         changes: Changes::default(),
         tasks: Tasks::default(),
@@ -49,7 +53,12 @@ pub struct Team {
 
 /// A team with the servers that `mount` adds.
 pub async fn team(mount: impl AsyncFnOnce(Builder, &Host) -> Builder) -> Team {
-    let (host, dir) = host().await;
+    team_at(Clock::default(), mount).await
+}
+
+/// The same, where it is the time of `clock`.
+pub async fn team_at(clock: Clock, mount: impl AsyncFnOnce(Builder, &Host) -> Builder) -> Team {
+    let (host, dir) = host_at(clock).await;
     let projects = Projects::new(host.db.clone(), host.clock.clone());
     for (project, agents) in [("demo", &["ann", "bea"][..]), ("elsewhere", &["eve"][..])] {
         let project = ProjectId::new(project).unwrap();

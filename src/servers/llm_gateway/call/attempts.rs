@@ -176,7 +176,8 @@ async fn attempt<L: Lane>(
         project: ctx.project().as_str().into(),
         agent: ctx.agent().as_str().into(),
         token: Arc::clone(&ctx.principal().id),
-        model: Arc::clone(&asked.model),
+        // Not what was asked for, where a budget led elsewhere.
+        model: plan.name(),
         provider: Arc::clone(&target.key.provider),
     };
     let held = match gateway.books.ledger.reserve(&who, &need, PATIENCE).await {

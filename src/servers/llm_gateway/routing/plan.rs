@@ -114,6 +114,16 @@ impl Plan {
         }
     }
 
+    /// The name of the model or route.
+    pub fn name(&self) -> Arc<str> {
+        let model = || self.targets.first().map(|(target, _)| &target.name);
+        self.route
+            .as_ref()
+            .or_else(model)
+            .cloned()
+            .unwrap_or_default()
+    }
+
     /// The models that it leads to, as a text: the same as long as the settings are.
     pub fn resolved(&self) -> String {
         let name =

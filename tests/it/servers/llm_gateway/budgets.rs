@@ -93,6 +93,13 @@ async fn an_unknown_price_is_null_and_blocked_where_dollars_are_limited() {
         .await
         .unwrap();
     assert_eq!((blocked.status().as_u16(), upstream.count()), (429, 0));
+    let allowed = super::hub(&[&upstream], &format!("{BUDGET}unpriced = \"allow\"\n")).await;
+    let passed = allowed
+        .v1("chat/completions", &body("p0/unheard-of", "x"))
+        .send()
+        .await
+        .unwrap();
+    assert_eq!(passed.status(), 200);
     let open = super::hub(&[&upstream], "").await;
     let passed = open
         .v1("chat/completions", &body("p0/unheard-of", "x"))
