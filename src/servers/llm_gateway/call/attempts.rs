@@ -13,7 +13,10 @@ use super::{
 use crate::{
     servers::llm_gateway::{
         LlmGateway,
-        engine::failure::{Failure, Kind},
+        engine::{
+            failure::{Failure, Kind},
+            prices::Mode,
+        },
         ledger::{Exceeded, Need, Who},
         record,
         routing::{
@@ -37,6 +40,10 @@ pub trait Lane: Sync {
     type Got: Send;
     /// Asks `target`. A failure that tells what had come ends the call: its caller has seen a part of the answer.
     fn send<'a>(&'a self, target: &'a Target) -> BoxFuture<'a, Result<Self::Got, Failure>>;
+    /// How `target` is asked to serve it.
+    fn mode(&self, _target: &Target) -> Mode {
+        Mode::Standard
+    }
 }
 
 /// Puts `asked` to one target of `plan` after the other.
@@ -160,7 +167,8 @@ async fn attempt<L: Lane>(
     if others && !gateway.health.admit(&target.key, ctx.now()) {
         return Err(Stop::Next(Why::Cools(name())));
     }
-    let need = need(asked, target);
+    let mode = lane.mode(target);
+    let need = need(asked, target, mode);
     let provider = (format!("provider {}", target.key.provider), target.limit);
     let limited = target.limit != Limit::default();
     let subjects = limited.then_some(provider);
@@ -190,7 +198,7 @@ async fn attempt<L: Lane>(
             });
         }
     };
-    request.asking(target, held, pass, ctx.now());
+    request.asking(target, held, pass, mode, ctx.now());
     let done = timeout_at(until, lane.send(target))
         .await
         .unwrap_or_else(|_| Err(Failure::new(Kind::TimedOut, "it did not answer in time")));
@@ -232,7 +240,7 @@ async fn attempt<L: Lane>(
 }
 
 /// What the call will use of `target`, as an estimate.
-fn need(asked: &Asked, target: &Target) -> Need {
+fn need(asked: &Asked, target: &Target, mode: Mode) -> Need {
     let most = asked.max_tokens.map(u64::from);
     let output = match asked.kind {
         record::Kind::Embed => 0,
@@ -242,7 +250,7 @@ fn need(asked: &Asked, target: &Target) -> Need {
         record::Kind::Embed => 0,
         record::Kind::Chat => most.unwrap_or(1),
     };
-    let cost = |output| target.cost_of(asked.input, output, asked.mode);
+    let cost = |output| target.cost_of(asked.input, output, mode);
     Need {
         tokens: asked.input + output,
         least_tokens: asked.input + least,

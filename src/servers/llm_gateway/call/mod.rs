@@ -12,11 +12,7 @@ pub mod shared;
 
 use std::sync::Arc;
 
-use super::{
-    engine::{dialect::Dialect, prices::Mode},
-    record::Kind,
-    routing::plan::Wants,
-};
+use super::{engine::dialect::Dialect, record::Kind, routing::plan::Wants};
 
 /// What a call asks for, whichever face it came by.
 #[derive(Debug, Clone)]
@@ -33,6 +29,4 @@ pub struct Asked {
     /// Input tokens, as an estimate.
     pub input: u64,
     pub max_tokens: Option<u32>,
-    /// Which of a model's prices it is to be served at.
-    pub mode: Mode,
 }

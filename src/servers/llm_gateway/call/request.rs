@@ -62,6 +62,7 @@ struct Asking {
     target: Target,
     held: Held,
     pass: Pass,
+    mode: Mode,
     started_ms: Millis,
     started: Instant,
 }
@@ -75,7 +76,6 @@ pub struct Request {
     /// Pieces of the answer that its caller has got.
     seen: Arc<AtomicU64>,
     estimated_input: u64,
-    mode: Mode,
     cache: Option<CacheOutcome>,
     body: Option<String>,
     attempts: Vec<Attempt>,
@@ -120,7 +120,6 @@ impl Request {
             first: None,
             seen: Arc::default(),
             estimated_input: asked.input,
-            mode: asked.mode,
             cache,
             body: kept(books.keeps, body),
             attempts: Vec::new(),
@@ -172,14 +171,15 @@ impl Request {
         self.began.route.clone_from(&plan.route);
     }
 
-    /// Asks `target`, for which `held` is reserved.
-    pub fn asking(&mut self, target: &Target, mut held: Held, pass: Pass, now: Millis) {
+    /// Asks `target`, for which `held` is reserved, to serve it in `mode`.
+    pub fn asking(&mut self, target: &Target, mut held: Held, pass: Pass, mode: Mode, now: Millis) {
         self.warnings = std::mem::take(&mut held.warnings);
         self.remaining = held.remaining.take();
         self.asking = Some(Asking {
             target: target.clone(),
             held,
             pass,
+            mode,
             started_ms: now,
             started: Instant::now(),
         });
@@ -224,7 +224,7 @@ impl Request {
         let usage = failure.partial.as_ref().map(|partial| partial.usage);
         let tally = Tally {
             usage: usage.unwrap_or_default(),
-            finish: None,
+            ..Tally::default()
         };
         self.settle(Status::Partial, Some((&error, Some(failure))), &tally, None);
         error

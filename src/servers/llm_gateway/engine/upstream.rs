@@ -9,6 +9,7 @@ use tokio::sync::mpsc;
 use super::{
     chat::{ChatAnswer, ChatRequest, EmbedAnswer, EmbedRequest, Finish, Piece, Usage},
     failure::Failure,
+    prices::Mode,
 };
 
 /// What a caller asks a provider for, in a dialect.
@@ -58,6 +59,8 @@ pub struct Relay {
 pub struct Tally {
     pub usage: Usage,
     pub finish: Option<Finish>,
+    /// How it was served, where the provider says so.
+    pub mode: Option<Mode>,
 }
 
 /// An answer that is relayed: the provider has accepted the request.

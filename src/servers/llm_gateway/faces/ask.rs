@@ -18,7 +18,6 @@ use crate::{
         },
         engine::{
             dialect::{BadRequest, Dialect, Meta},
-            prices::Mode,
             relay::head::{self, Head},
             tokens,
             upstream::Operation,
@@ -112,7 +111,6 @@ fn asked(
         },
         input: tokens::estimate(head.text_bytes as u64, 1),
         max_tokens: head.max_tokens,
-        mode: Mode::Standard,
     })
 }
 

@@ -16,7 +16,6 @@ use crate::{
         },
         engine::{
             chat::{ChatAnswer, ChatRequest, Finish, Format, Part},
-            prices::Mode,
             tokens,
             upstream::Tally,
         },
@@ -209,6 +208,7 @@ impl Tool for Chat {
                 let tally = Tally {
                     usage: answer.usage,
                     finish: Some(answer.finish),
+                    mode: None,
                 };
                 let said = Said::of(answer);
                 let text = serde_json::to_vec(&said).map_err(ToolError::internal)?;
@@ -319,7 +319,6 @@ fn read(args: Args) -> Result<(Asked, ChatRequest), ToolError> {
         },
         input: tokens::estimate(text_bytes, turns),
         max_tokens: request.max_tokens,
-        mode: Mode::Standard,
     };
     Ok((asked, request))
 }

@@ -11,7 +11,7 @@ use crate::{
             request::{Done, Request},
             shared::{self, CacheWish, Found, Stored, Wish},
         },
-        engine::{chat::EmbedRequest, prices::Mode, tokens, upstream::Tally},
+        engine::{chat::EmbedRequest, tokens, upstream::Tally},
         model::{Usage, dollars},
         record::{CacheOutcome, CostSource, Kind},
         routing::plan::Wants,
@@ -103,7 +103,6 @@ impl Tool for Embed {
             wants: Wants::default(),
             input: tokens::estimate(bytes, args.input.len() as u64),
             max_tokens: None,
-            mode: Mode::Standard,
         };
         let wish = Wish {
             cache: args.cache,
@@ -138,7 +137,7 @@ impl Tool for Embed {
             Ok(answer) => {
                 let tally = Tally {
                     usage: answer.usage,
-                    finish: None,
+                    ..Tally::default()
                 };
                 let done = books.finish(&tally, None);
                 if keep.is_wanted() {

@@ -112,6 +112,7 @@ impl Crossing {
                 let tally = Tally {
                     usage: answer.usage,
                     finish: Some(answer.finish),
+                    mode: None,
                 };
                 let flow = Flow::Bytes {
                     bytes,

@@ -17,6 +17,7 @@ use crate::servers::llm_gateway::{
         chat::ChatRequest,
         dialect::{BadRequest, Dialect, Meta, openai::embeddings},
         failure::{Failure, Kind},
+        prices::Mode,
         relay::{head::Head, splice},
         upstream::{Flow, Operation, Relay, Relayed, Tally},
     },
@@ -105,6 +106,7 @@ impl Wire {
             tally: Tally {
                 usage: answer.usage,
                 finish: Some(answer.finish),
+                mode: None,
             },
         }))
     }
@@ -149,7 +151,7 @@ impl Wire {
             body: Bytes::from(body.to_string()),
             tally: Tally {
                 usage: answer.usage,
-                finish: None,
+                ..Tally::default()
             },
         }))
     }
@@ -174,6 +176,12 @@ impl Lane for Wire {
 
     fn send<'a>(&'a self, target: &'a Target) -> BoxFuture<'a, Result<Begun, Failure>> {
         self.ask(target).boxed()
+    }
+
+    fn mode(&self, target: &Target) -> Mode {
+        // A provider of another dialect is not told.
+        let told = target.upstream.relays(self.operation);
+        self.head.mode.filter(|_| told).unwrap_or(Mode::Standard)
     }
 }
 

@@ -43,10 +43,11 @@ impl Request {
         let mut simulated = false;
         if let Some(asking) = self.asking.take() {
             let (usage, source) = self.usage_of(tally, status);
+            let mode = tally.mode.unwrap_or(asking.mode);
             let cost = asking
                 .target
                 .price()
-                .and_then(|price| price.cost(&usage, self.mode));
+                .and_then(|price| price.cost(&usage, mode));
             let priced = asking.target.priced.as_ref();
             simulated = asking.target.simulated;
             outcome.provider = Arc::clone(&asking.target.key.provider);

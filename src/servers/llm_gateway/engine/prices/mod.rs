@@ -23,6 +23,19 @@ pub enum Mode {
     Priority,
 }
 
+impl Mode {
+    /// What a `service_tier` stands for, in a request or an answer; none where it leaves that to the provider.
+    pub fn of_tier(tier: &str) -> Option<Self> {
+        match tier {
+            "default" | "standard" | "standard_only" => Some(Self::Standard),
+            "batch" => Some(Self::Batch),
+            "flex" => Some(Self::Flex),
+            "priority" => Some(Self::Priority),
+            _ => None,
+        }
+    }
+}
+
 /// Prices of a million tokens by class, in nano-dollars.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Rates {

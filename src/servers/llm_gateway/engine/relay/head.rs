@@ -8,7 +8,7 @@ use serde::{
 };
 
 use super::{
-    super::dialect::BadRequest,
+    super::{dialect::BadRequest, prices::Mode},
     walk::{Seen, Walk},
 };
 
@@ -31,6 +31,8 @@ pub struct Head {
     /// How many answers are wanted.
     pub n: Option<u32>,
     pub temperature: Option<f64>,
+    /// How the caller wants to be served, where the provider is not to choose.
+    pub mode: Option<Mode>,
     /// Bytes of all that the model reads: texts, and tools with their schemas; not images, documents and sounds.
     pub text_bytes: usize,
 }
@@ -111,6 +113,10 @@ impl Members {
             "max_output_tokens" => *output = map.next_value()?,
             "n" => head.n = map.next_value()?,
             "temperature" => head.temperature = map.next_value()?,
+            "service_tier" => {
+                let tier: Option<String> = map.next_value()?;
+                head.mode = tier.as_deref().and_then(Mode::of_tier);
+            }
             "stream_options" => {
                 let options: Option<StreamOptions> = map.next_value()?;
                 head.include_usage = options
@@ -184,7 +190,7 @@ mod tests {
                 ]}
             ],
             "model": "gpt-5", "stream": true, "stream_options": {"include_usage": true}, "max_tokens": 5, "max_completion_tokens": 7,
-            "n": 2, "temperature": 0.5, "tools": [{"type": "function", "function": {"name": "f", "parameters": {"type": "object"}}}],
+            "n": 2, "temperature": 0.5, "service_tier": "flex", "tools": [{"type": "function", "function": {"name": "f", "parameters": {"type": "object"}}}],
             "response_format": {"type": "json_schema", "json_schema": {}}, "unknown": [[1]]
         });
         let expected = Head {
@@ -197,6 +203,7 @@ mod tests {
             has_schema: true,
             n: Some(2),
             temperature: Some(0.5),
+            mode: Some(Mode::Flex),
             text_bytes: 12 + "typefunctionfunctionnamefparameterstypeobject".len(),
             ..Head::default()
         };

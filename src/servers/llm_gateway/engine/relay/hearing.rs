@@ -9,6 +9,7 @@ use serde_json::value::RawValue;
 use super::{
     super::{
         chat::{Finish, Usage},
+        prices::Mode,
         upstream::{Operation, Tally},
     },
     usage,
@@ -75,6 +76,7 @@ impl Hearing {
         if let Some(usage) = chunk.usage {
             self.tally.usage = usage.into();
         }
+        self.tally.mode = chunk.service_tier.or(self.tally.mode);
         let mut heard = if only { Heard::UsageOnly } else { Heard::Frame };
         for choice in choices {
             if let Some(reason) = choice.finish_reason {
@@ -132,6 +134,7 @@ impl Hearing {
         for usage in [message.usage, event.usage].into_iter().flatten() {
             self.anthropic.update(usage);
             self.tally.usage = self.anthropic.into();
+            self.tally.mode = self.anthropic.mode();
         }
         if let Some(reason) = delta.stop_reason.or(message.stop_reason) {
             self.tally.finish = Some(of_anthropic(&reason));
@@ -157,6 +160,7 @@ pub fn whole(operation: Operation, body: &[u8]) -> Option<Tally> {
             let tally = Tally {
                 usage: chunk.usage.map(Usage::from).unwrap_or_default(),
                 finish: reason.as_deref().map(of_openai),
+                mode: chunk.service_tier,
             };
             chunk.error.is_none().then_some(tally)
         }
@@ -169,6 +173,7 @@ pub fn whole(operation: Operation, body: &[u8]) -> Option<Tally> {
             let tally = Tally {
                 usage: message.usage.map(Usage::from).unwrap_or_default(),
                 finish: message.stop_reason.as_deref().map(of_anthropic),
+                mode: message.usage.and_then(|usage| usage.mode()),
             };
             (message.kind.as_deref() != Some("error")).then_some(tally)
         }
@@ -209,6 +214,8 @@ struct Chunk<'a> {
     #[serde(borrow)]
     error: Option<&'a RawValue>,
     object: Option<String>,
+    #[serde(default, deserialize_with = "usage::tier")]
+    service_tier: Option<Mode>,
 }
 
 #[derive(Deserialize)]
@@ -270,6 +277,8 @@ struct Response<'a> {
     output: Option<Vec<Item>>,
     #[serde(borrow)]
     error: Option<&'a RawValue>,
+    #[serde(default, deserialize_with = "usage::tier")]
+    service_tier: Option<Mode>,
 }
 
 #[derive(Deserialize)]
@@ -304,6 +313,7 @@ impl Response<'_> {
         Tally {
             usage: self.usage.map(Usage::from).unwrap_or_default(),
             finish,
+            mode: self.service_tier,
         }
     }
 }

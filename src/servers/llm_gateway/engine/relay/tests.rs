@@ -141,6 +141,7 @@ async fn streams_come_byte_for_byte_with_their_tally() {
             Tally {
                 usage: usage(11, 2),
                 finish: Some(Finish::Length),
+                mode: None,
             },
         ),
         (
@@ -152,6 +153,7 @@ async fn streams_come_byte_for_byte_with_their_tally() {
                     ..usage(15, 7)
                 },
                 finish: Some(Finish::Stop),
+                mode: None,
             },
         ),
         (
@@ -163,6 +165,7 @@ async fn streams_come_byte_for_byte_with_their_tally() {
                     ..usage(3, 4)
                 },
                 finish: Some(Finish::Stop),
+                mode: None,
             },
         ),
         // No usage, and no [DONE] either.
@@ -172,6 +175,7 @@ async fn streams_come_byte_for_byte_with_their_tally() {
             Tally {
                 usage: Usage::default(),
                 finish: Some(Finish::Length),
+                mode: None,
             },
         ),
     ] {

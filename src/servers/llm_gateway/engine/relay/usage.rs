@@ -1,8 +1,8 @@
 //! Usage as providers write it, each class of tokens made what [`Usage`] means by it.
 
-use serde::Deserialize;
+use serde::{Deserialize, Deserializer};
 
-use super::super::chat::Usage;
+use super::super::{chat::Usage, prices::Mode};
 
 /// Of chat completions and embeddings.
 #[derive(Debug, Default, Deserialize)]
@@ -34,6 +34,14 @@ pub struct Anthropic {
     cache_read_input_tokens: Option<u64>,
     cache_creation: Option<CacheCreation>,
     output_tokens: Option<u64>,
+    #[serde(default, deserialize_with = "tier")]
+    service_tier: Option<Mode>,
+}
+
+/// Reads a `service_tier`.
+pub fn tier<'de, D: Deserializer<'de>>(json: D) -> Result<Option<Mode>, D::Error> {
+    let word = Option::<String>::deserialize(json)?;
+    Ok(word.as_deref().and_then(Mode::of_tier))
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -110,6 +118,12 @@ impl Anthropic {
             .or(self.cache_read_input_tokens);
         self.cache_creation = later.cache_creation.or(self.cache_creation);
         self.output_tokens = later.output_tokens.or(self.output_tokens);
+        self.service_tier = later.service_tier.or(self.service_tier);
+    }
+
+    /// How the request was served, where that is said.
+    pub fn mode(&self) -> Option<Mode> {
+        self.service_tier
     }
 }
 

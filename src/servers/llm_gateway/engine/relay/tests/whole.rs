@@ -10,6 +10,7 @@ use super::{
             Auth,
             script::{KEY, Script, json},
         },
+        prices::Mode,
         upstream::{Operation, Relayed, Tally},
     },
     super::{path, relay},
@@ -21,10 +22,11 @@ async fn whole_answers_come_byte_for_byte_too() {
     for (operation, body, tally) in [
         (
             Operation::ChatCompletions,
-            r#"{ "choices":[{"message":{"content":"x"},"finish_reason":"tool_calls"}], "n": 1.50,"usage":{"prompt_tokens":3,"completion_tokens":4}}"#,
+            r#"{ "choices":[{"message":{"content":"x"},"finish_reason":"tool_calls"}], "n": 1.50,"service_tier":"flex","usage":{"prompt_tokens":3,"completion_tokens":4}}"#,
             Tally {
                 usage: usage(3, 4),
                 finish: Some(Finish::ToolCalls),
+                mode: Some(Mode::Flex),
             },
         ),
         (
@@ -36,14 +38,16 @@ async fn whole_answers_come_byte_for_byte_too() {
                     ..Usage::default()
                 },
                 finish: None,
+                mode: None,
             },
         ),
         (
             Operation::Messages,
-            r#"{"type":"message","content":[],"stop_reason":"refusal","usage":{"input_tokens":3,"output_tokens":4}}"#,
+            r#"{"type":"message","content":[],"stop_reason":"refusal","usage":{"input_tokens":3,"output_tokens":4,"service_tier":"batch"}}"#,
             Tally {
                 usage: usage(3, 4),
                 finish: Some(Finish::ContentFilter),
+                mode: Some(Mode::Batch),
             },
         ),
         (
@@ -53,10 +57,11 @@ async fn whole_answers_come_byte_for_byte_too() {
         ),
         (
             Operation::Responses,
-            r#"{"status":"incomplete","incomplete_details":{"reason":"max_output_tokens"},"error":null,"usage":{"input_tokens":3,"output_tokens":4}}"#,
+            r#"{"status":"incomplete","incomplete_details":{"reason":"max_output_tokens"},"error":null,"service_tier":"priority","usage":{"input_tokens":3,"output_tokens":4}}"#,
             Tally {
                 usage: usage(3, 4),
                 finish: Some(Finish::Length),
+                mode: Some(Mode::Priority),
             },
         ),
     ] {
