@@ -128,7 +128,7 @@ async fn a_target_cools_down_is_probed_once_and_comes_back_also_over_a_restart()
         Upstream::start(says("second", 1, 1)).await,
     );
     let more = "cooldown = { failures = 2, seconds = 2 }\n";
-    let hub = hub(&[&first, &second], more).await;
+    let mut hub = hub(&[&first, &second], more).await;
     let call = body("all", "hello");
     for _ in 0..4 {
         assert_eq!(
@@ -167,6 +167,7 @@ async fn a_target_cools_down_is_probed_once_and_comes_back_also_over_a_restart()
         "{status}"
     );
 
+    hub.terminate().await;
     let hub = hub.again().await;
     let status = hub
         .llm("get_provider_status", json!({"provider": "p0"}))
