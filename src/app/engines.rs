@@ -1,6 +1,6 @@
 //! The servers, opened.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, sync::Arc};
 
 use anyhow::Context;
 
@@ -17,7 +17,11 @@ use crate::{
 /// Every server that was enabled once. It stays open while it is disabled: two owners of its index writer or its queue
 /// would spoil them.
 #[derive(Default)]
-pub struct Engines(BTreeMap<ServerId, Mounted>);
+pub struct Engines {
+    open: BTreeMap<ServerId, Mounted>,
+    /// The one that follows its own settings while it is open.
+    llm_gateway: Option<Arc<LlmGateway>>,
+}
 
 impl Engines {
     /// Opens `server` with its own `settings`. False when it is open already.
@@ -30,15 +34,28 @@ impl Engines {
         if self.is_open(server) {
             return Ok(false);
         }
-        let mounted = open(server, settings, host).await;
+        let mounted = self.mount(server, settings, host).await;
         let mounted = mounted.with_context(|| format!("cannot open {server}"))?;
-        self.0.insert(server, mounted);
+        self.open.insert(server, mounted);
         Ok(true)
+    }
+
+    /// Checks what the servers that follow their settings are to follow. What comes back makes it so.
+    pub fn prepare(&self, settings: &Servers) -> anyhow::Result<impl FnOnce() + use<>> {
+        let next = match self.llm_gateway.clone() {
+            Some(gateway) => Some((gateway.prepare(&settings.llm_gateway)?, gateway)),
+            None => None,
+        };
+        Ok(move || {
+            if let Some((setup, gateway)) = next {
+                gateway.follow(setup);
+            }
+        })
     }
 
     /// Whether `server` is open, enabled or not.
     pub fn is_open(&self, server: ServerId) -> bool {
-        self.0.contains_key(&server)
+        self.open.contains_key(&server)
     }
 
     /// The tools that `settings` enable.
@@ -46,7 +63,7 @@ impl Engines {
         settings
             .enabled()
             .fold(Registry::builder(), |builder, server| {
-                match self.0.get(&server).cloned() {
+                match self.open.get(&server).cloned() {
                     Some(mounted) => builder
                         .with(mounted)
                         .disable(&settings.common(server).disabled_tools),
@@ -54,24 +71,30 @@ impl Engines {
                 }
             })
     }
-}
 
-async fn open(server: ServerId, own: &Servers, host: &Host) -> Result<Mounted, ToolError> {
-    Ok(match server {
-        ServerId::LlmGateway => {
-            Mounted::new(LlmGateway::open(own.llm_gateway.clone(), host).await?)
-        }
-        ServerId::Git => Mounted::new(Git::open(own.git.clone(), host).await?),
-        ServerId::KnowledgeBase => {
-            Mounted::new(KnowledgeBase::open(own.knowledge_base.clone(), host).await?)
-        }
-        ServerId::Issues => Mounted::new(Issues::open(own.issues.clone(), host).await?),
-        ServerId::FileSystem => {
-            Mounted::new(FileSystem::open(own.file_system.clone(), host).await?)
-        }
-        ServerId::CodeAnalysis => {
-            Mounted::new(CodeAnalysis::open(own.code_analysis.clone(), host).await?)
-        }
-        ServerId::Cicd => Mounted::new(Cicd::open(own.cicd.clone(), host).await?),
-    })
+    async fn mount(
+        &mut self,
+        server: ServerId,
+        own: &Servers,
+        host: &Host,
+    ) -> Result<Mounted, ToolError> {
+        Ok(match server {
+            ServerId::LlmGateway => {
+                let gateway = LlmGateway::open(own.llm_gateway.clone(), host).await?;
+                Mounted::shared(self.llm_gateway.insert(Arc::new(gateway)))
+            }
+            ServerId::Git => Mounted::new(Git::open(own.git.clone(), host).await?),
+            ServerId::KnowledgeBase => {
+                Mounted::new(KnowledgeBase::open(own.knowledge_base.clone(), host).await?)
+            }
+            ServerId::Issues => Mounted::new(Issues::open(own.issues.clone(), host).await?),
+            ServerId::FileSystem => {
+                Mounted::new(FileSystem::open(own.file_system.clone(), host).await?)
+            }
+            ServerId::CodeAnalysis => {
+                Mounted::new(CodeAnalysis::open(own.code_analysis.clone(), host).await?)
+            }
+            ServerId::Cicd => Mounted::new(Cicd::open(own.cicd.clone(), host).await?),
+        })
+    }
 }

@@ -3,6 +3,9 @@
 use super::Settings;
 use crate::access::ServerId;
 
+/// The servers that follow their own settings while they are open.
+const FOLLOWING: [ServerId; 1] = [ServerId::LlmGateway];
+
 /// New settings, sorted.
 #[derive(Debug, PartialEq)]
 pub struct Live {
@@ -14,7 +17,7 @@ pub struct Live {
 
 impl Settings {
     /// What a hub that runs with `self` can take over from `new`: which servers and tools are enabled, `observe.log`,
-    /// `limits`, and all settings of servers that are not `open` yet.
+    /// `limits`, and all settings of the servers that follow theirs, or are not `open` yet.
     pub fn live(&self, new: &Self, open: impl Fn(ServerId) -> bool) -> Live {
         let (mut settings, mut waiting) = (new.clone(), Vec::new());
         macro_rules! keep {
@@ -34,7 +37,10 @@ impl Settings {
         keep!(limits.blocking_threads);
         keep!(observe.format);
         for server in ServerId::ALL {
-            if open(server) && settings.servers.take_own(server, &self.servers) {
+            if open(server)
+                && !FOLLOWING.contains(&server)
+                && settings.servers.take_own(server, &self.servers)
+            {
                 waiting.push(format!("servers.{server}"));
             }
             let (old, new) = (self.servers.common(server), new.servers.common(server));
@@ -62,6 +68,7 @@ mod tests {
             "[http]\nlisten = \"127.0.0.1:1\"\n[limits]\ncalls_per_minute = 9\nblocking_threads = 1\n\
              [observe]\nlog = \"debug\"\nformat = \"json\"\n\
              [servers.git]\nlisten = \"127.0.0.1:2\"\nemail_domain = \"x.test\"\n\
+             [servers.llm_gateway]\nmock = false\n\
              [servers.issues]\nlease_s = 5\nlisten = \"off\"\ndisabled_tools = [\"create_issue\"]\n",
         );
         let live = old.live(&new, |server| server != ServerId::Git);
@@ -85,6 +92,7 @@ mod tests {
         // Not open before: it opens as it is set now.
         assert_eq!(now.listen(ServerId::Git).as_deref(), Some("127.0.0.1:2"));
         assert_eq!(now.servers.git, new.servers.git);
+        assert_eq!(now.servers.llm_gateway, new.servers.llm_gateway);
         assert_eq!(now.servers.issues, old.servers.issues);
         let issues = now.servers.common(ServerId::Issues);
         assert_eq!(

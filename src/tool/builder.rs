@@ -26,11 +26,15 @@ pub struct Mounted {
 impl Mounted {
     /// `server` with all its tools.
     pub fn new<S: ToolServer>(server: S) -> Self {
-        let server = Arc::new(server);
+        Self::shared(&Arc::new(server))
+    }
+
+    /// The same for a server that its owner keeps a hand on.
+    pub fn shared<S: ToolServer>(server: &Arc<S>) -> Self {
         Self {
             id: S::ID,
-            tools: ToolSet::of().iter().map(|t| (t.bind)(&server)).collect(),
-            wires: WireSet::bound(&server),
+            tools: ToolSet::of().iter().map(|t| (t.bind)(server)).collect(),
+            wires: WireSet::bound(server),
             offer: Offer {
                 routes: S::ROUTES,
                 resources: S::RESOURCES,

@@ -14,8 +14,8 @@ const CAPACITY: usize = 1024;
 /// One change, told after it was committed.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Change {
-    /// Where.
-    pub project: ProjectId,
+    /// Where; everywhere if left open.
+    pub project: Option<ProjectId>,
     /// In whose workspace, where each agent has its own.
     pub agent: Option<AgentId>,
     /// The resource that changed, as its URI has it behind the project, decoded: `issues/12`.
@@ -61,7 +61,11 @@ impl Target {
                 .agent
                 .as_ref()
                 .is_none_or(|theirs| self.reader == theirs.as_str());
-        self.project == change.project.as_str()
+        let same_project = change
+            .project
+            .as_ref()
+            .is_none_or(|theirs| self.project == theirs.as_str());
+        same_project
             && same_agent
             && (self.path == change.path
                 || is_below(&change.path, &self.path)
@@ -107,7 +111,7 @@ mod tests {
             agent.is_some(),
         );
         target.is_hit_by(&Change {
-            project: ProjectId::new("p").unwrap(),
+            project: Some(ProjectId::new("p").unwrap()),
             agent: whose.map(|a| AgentId::new(a).unwrap()),
             path: path.to_owned(),
             below,
@@ -137,5 +141,13 @@ mod tests {
             false
         ));
         assert!(hit(file, Some("ann"), "files", Some("ann"), true));
+
+        let models = Address::parse("project://q/llm/models").unwrap();
+        assert!(Target::new(&models, "ann", false).is_hit_by(&Change {
+            project: None,
+            agent: None,
+            path: "llm/models".to_owned(),
+            below: false,
+        }));
     }
 }

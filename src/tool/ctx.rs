@@ -127,7 +127,7 @@ impl Ctx {
 
     fn tell(&self, agent: Option<AgentId>, path: String, below: bool) {
         self.0.registry.changes().tell(Change {
-            project: self.project().clone(),
+            project: Some(self.project().clone()),
             agent,
             path,
             below,

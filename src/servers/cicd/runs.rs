@@ -167,7 +167,7 @@ impl Runs {
     /// Tells subscribers that a run moved on.
     fn tell(&self, project: &ProjectId, run: &str) {
         self.0.changes.tell(Change {
-            project: project.clone(),
+            project: Some(project.clone()),
             agent: None,
             path: format!("runs/{run}"),
             below: true,

@@ -2,7 +2,7 @@
 //!
 //! A model's name leads to targets ([`catalogue`]); a [`call`] is put to one after the other until one answers, within budgets
 //! ([`ledger`]) and limits ([`routing`]), and is on record from before the first attempt until after the end ([`record`],
-//! [`store`]). [`faces`] speak the dialects of OpenAI and Anthropic, [`tools`] the hub's own. [`engine`] knows how providers and
+//! [`store`]). What the settings say is a [`setup`], replaced when they change. [`faces`] speak the dialects of OpenAI and Anthropic, [`tools`] the hub's own. [`engine`] knows how providers and
 //! dialects talk.
 
 pub mod call;
@@ -18,31 +18,36 @@ pub mod record;
 mod resources;
 mod routes;
 pub mod routing;
+pub mod setup;
 pub mod store;
 pub mod tools;
 
 #[cfg(test)]
 mod tests;
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::{Arc, PoisonError, RwLock},
+    time::Duration,
+};
 
 pub use config::*;
+use tokio::sync::watch;
 
 use self::{
     call::{flights::Flights, request::Books, shared::Stored},
-    catalogue::Catalogue,
     ledger::Ledger,
     prices::Prices,
     routing::{
         health::{Key, Targets},
-        limits::{Limit, Limits},
+        limits::Limits,
     },
+    setup::Setup,
     store::Store,
 };
 use crate::{
     base::ids::new_id,
     db::{Apply, Behind},
-    tool::{Tasks, WireSet, prelude::*},
+    tool::{Changes, Tasks, WireSet, prelude::*},
 };
 
 /// Requests of other processes that started longer ago than this and never ended are over, in milliseconds.
@@ -52,20 +57,21 @@ const GATHER: Duration = Duration::from_millis(5);
 
 /// The server.
 pub struct LlmGateway {
-    catalogue: Catalogue,
+    setup: RwLock<Arc<Setup>>,
+    prices: Prices,
     health: Targets,
-    limits: Vec<LimitConfig>,
     books: Arc<Books>,
     answers: Flights<Stored>,
-    cache: CacheConfig,
+    /// Days that requests are kept.
+    retention: watch::Sender<u32>,
     store: Store,
+    changes: Changes,
     tasks: Tasks,
 }
 
 impl LlmGateway {
     /// Opens the server; requests that a dead process left are ended. Nothing is asked over the network.
     pub async fn open(config: Config, host: &Host) -> Result<Self, ToolError> {
-        let invalid = |why| ToolError::invalid("", why);
         let owner = new_id("own");
         let store = Store::new(host.db.clone());
         let apply: Apply<record::Event> = {
@@ -89,9 +95,10 @@ impl LlmGateway {
             host.clock.now() - LONGEST
         };
         store.abort(&owner, before).await?;
-        store.keep_for(config.log.retention_days, host);
+        let retention = watch::Sender::new(config.log.retention_days);
+        store.keep_for(retention.subscribe(), host);
         let prices = Prices::open(&store, host).await?;
-        let catalogue = Catalogue::new(&config, prices, host.clock.now()).map_err(invalid)?;
+        let setup = Setup::new(&config, prices.clone(), host.clock.now())?;
         let health = Targets::default();
         for (key, known) in store.health().await? {
             health.restore(key, known);
@@ -102,45 +109,37 @@ impl LlmGateway {
             limits: Limits::default(),
             clock: host.clock.clone(),
             owner: owner.into(),
-            keeps: config.log.bodies,
         };
         Ok(Self {
-            catalogue,
+            setup: RwLock::new(Arc::new(setup)),
+            prices,
             health,
-            limits: config.limits,
             books: Arc::new(books),
             answers: Flights::new(config.cache.max_mb << 20),
-            cache: config.cache,
+            retention,
             store,
+            changes: host.changes.clone(),
             tasks: host.tasks.clone(),
         })
     }
 
-    /// The limits that count calls of `ctx`.
-    fn limits_of(&self, ctx: &Ctx) -> Vec<(String, Limit)> {
-        let own = |(n, limit): (usize, &LimitConfig)| {
-            let names = [
-                ("project", &limit.project, ctx.project().as_str()),
-                ("agent", &limit.agent, ctx.agent().as_str()),
-                ("token", &limit.token, &*ctx.principal().id),
-            ];
-            let mut subject = format!("limit {n}");
-            for (kind, wanted, name) in names {
-                match wanted.as_deref() {
-                    None => {}
-                    Some("*") => subject.extend([" ", kind, " ", name]),
-                    Some(wanted) if wanted == name => {}
-                    Some(_) => return None,
-                }
-            }
-            let most = Limit {
-                rpm: limit.rpm,
-                tpm: limit.tpm,
-                concurrency: limit.max_concurrency,
-            };
-            Some((subject, most))
-        };
-        self.limits.iter().enumerate().filter_map(own).collect()
+    /// What it is set to now.
+    pub fn setup(&self) -> Arc<Setup> {
+        Arc::clone(&self.setup.read().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// Checks new settings; nothing changes yet.
+    pub fn prepare(&self, config: &Config) -> Result<Setup, ToolError> {
+        Setup::new(config, self.prices.clone(), self.books.clock.now())
+    }
+
+    /// Works by `setup` from now on. Calls that run end as they began.
+    pub fn follow(&self, setup: Setup) {
+        self.books.ledger.follow(&setup.budgets);
+        self.answers.hold(setup.cache.max_mb << 20);
+        self.retention.send_replace(setup.log.retention_days);
+        *self.setup.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(setup);
+        self.changes.tell(resources::models_changed());
     }
 
     /// Keeps what is known of a target over restarts.

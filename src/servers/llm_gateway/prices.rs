@@ -12,6 +12,7 @@ use serde_json::{Map, Value};
 use super::{
     engine::prices::{Entry, Table, belongs, keys, slim_entry},
     record::CostSource,
+    resources::models_changed,
     store::{PriceRow, Store},
 };
 use crate::{
@@ -51,7 +52,7 @@ impl Prices {
         };
         let mut mark = store.prices_mark().await?;
         prices.read().await?;
-        let watching = prices.clone();
+        let (watching, changes) = (prices.clone(), host.changes.clone());
         host.tasks.spawn("llm prices", move |stop| async move {
             while stop
                 .run_until_cancelled(tokio::time::sleep(REFRESH))
@@ -61,7 +62,10 @@ impl Prices {
                 match watching.store.prices_mark().await {
                     Ok(now) if now == mark => {}
                     Ok(now) => match watching.read().await {
-                        Ok(()) => mark = now,
+                        Ok(()) => {
+                            mark = now;
+                            changes.tell(models_changed());
+                        }
                         Err(error) => tracing::warn!(%error, "imported prices cannot be read"),
                     },
                     Err(error) => tracing::warn!(%error, "imported prices cannot be read"),

@@ -1,6 +1,6 @@
 //! Models and usage as resources.
 
-use crate::tool::prelude::*;
+use crate::tool::{Change, prelude::*};
 
 pub(super) const RESOURCES: &[Resource] = &[
     Resource::json(
@@ -20,6 +20,16 @@ pub(super) const RESOURCES: &[Resource] = &[
     )
     .query(&["group_by", "from", "to", "cursor"]),
 ];
+
+/// The models, or their prices, are others now, whatever the project.
+pub(super) fn models_changed() -> Change {
+    Change {
+        project: None,
+        agent: None,
+        path: "llm/models".to_owned(),
+        below: false,
+    }
+}
 
 pub(super) const COMPLETIONS: &[Completion] =
     &[Completion::of("model", "list_models", "/items/*/model").with(&[("limit", "200")])];

@@ -70,7 +70,8 @@ async fn try_all<L: Lane>(
 ) -> Result<L::Got, ToolError> {
     request.on(&plan);
     let likely = asked.input + asked.max_tokens.map_or(LIKELY_OUTPUT, u64::from);
-    let entered = gateway.books.limits.enter(&gateway.limits_of(ctx), likely);
+    let setup = gateway.setup();
+    let entered = gateway.books.limits.enter(&setup.limits_of(ctx), likely);
     request.entered(entered.map_err(|met| {
         let why = format!(
             "the limit of {} is met: wait, then repeat the call",
@@ -100,7 +101,7 @@ async fn try_all<L: Lane>(
                     Err(Stop::End(error)) => return Err(error),
                     Err(Stop::Downgrade(model)) if !downgraded => {
                         downgraded = true;
-                        plan = gateway.catalogue.plan(&model, &[], ctx.now())?;
+                        plan = setup.catalogue.plan(&model, &[], ctx.now())?;
                         request.on(&plan);
                         continue 'plan;
                     }

@@ -53,20 +53,15 @@ struct Inner<T> {
     flying: HashMap<Key, Flight<T>>,
     kept: LruCache<Key, Kept<T>>,
     bytes: usize,
-}
-
-/// Flights and what they brought. Cheap to clone.
-pub struct Flights<T> {
-    inner: Arc<Mutex<Inner<T>>>,
     most_bytes: usize,
 }
 
+/// Flights and what they brought. Cheap to clone.
+pub struct Flights<T>(Arc<Mutex<Inner<T>>>);
+
 impl<T> Clone for Flights<T> {
     fn clone(&self) -> Self {
-        Self {
-            inner: Arc::clone(&self.inner),
-            most_bytes: self.most_bytes,
-        }
+        Self(Arc::clone(&self.0))
     }
 }
 
@@ -99,15 +94,13 @@ impl<T> Flights<T> {
             flying: HashMap::new(),
             kept: LruCache::unbounded(),
             bytes: 0,
-        };
-        Self {
-            inner: Arc::new(Mutex::new(inner)),
             most_bytes,
-        }
+        };
+        Self(Arc::new(Mutex::new(inner)))
     }
 
     fn lock(&self) -> MutexGuard<'_, Inner<T>> {
-        self.inner.lock().unwrap_or_else(PoisonError::into_inner)
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Finds a kept answer, waits for the flight that is under way, or leads one. `print` is what the call asks for: another call
@@ -155,6 +148,13 @@ impl<T> Flights<T> {
         }
     }
 
+    /// Keeps answers of at most `most_bytes` bytes together from now on.
+    pub fn hold(&self, most_bytes: usize) {
+        let mut inner = self.lock();
+        inner.most_bytes = most_bytes;
+        inner.shrink();
+    }
+
     /// Forgets what is kept of `group`. Returns how many answers that were.
     pub fn purge(&self, group: &str) -> usize {
         let mut inner = self.lock();
@@ -171,6 +171,16 @@ impl<T> Inner<T> {
     fn remove(&mut self, key: &Key) {
         if let Some(kept) = self.kept.pop(key) {
             self.bytes -= kept.bytes;
+        }
+    }
+
+    /// Lets the least recently used go until the rest fits.
+    fn shrink(&mut self) {
+        while self.bytes > self.most_bytes {
+            let Some((_, oldest)) = self.kept.pop_lru() else {
+                break;
+            };
+            self.bytes -= oldest.bytes;
         }
     }
 
@@ -191,7 +201,7 @@ impl<T> Lead<T> {
         {
             let mut inner = self.flights.lock();
             inner.remove(&self.key);
-            if bytes <= self.flights.most_bytes && !ttl.is_zero() {
+            if bytes <= inner.most_bytes && !ttl.is_zero() {
                 inner.bytes += bytes;
                 let kept = Kept {
                     print: self.print,
@@ -201,12 +211,7 @@ impl<T> Lead<T> {
                     group,
                 };
                 inner.kept.put(self.key, kept);
-                while inner.bytes > self.flights.most_bytes {
-                    let Some((_, oldest)) = inner.kept.pop_lru() else {
-                        break;
-                    };
-                    inner.bytes -= oldest.bytes;
-                }
+                inner.shrink();
             }
         }
         self.told.send_replace(Some(End::Landed(value)));
@@ -316,6 +321,11 @@ mod tests {
         assert!(matches!(enter(&flights, B).await, Entered::Kept(_)));
         assert_eq!(flights.enter(B, A).await.err(), Some(Mismatch));
         tokio::time::advance(Duration::from_secs(61)).await;
+        let Entered::Lead(lead) = enter(&flights, B).await else {
+            panic!("it was kept for a minute")
+        };
+        land(lead, 2, 6);
+        flights.hold(5);
         assert!(matches!(enter(&flights, B).await, Entered::Lead(_)));
     }
 

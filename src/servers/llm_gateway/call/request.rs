@@ -23,6 +23,7 @@ use crate::{
     },
     db::Behind,
     servers::llm_gateway::{
+        LlmGateway,
         config::Bodies as Keeps,
         engine::{chat::Usage, failure::Failure, prices::Mode, upstream::Tally},
         ledger::{Held, Ledger, Remaining},
@@ -42,7 +43,6 @@ pub struct Books {
     pub limits: Limits,
     pub clock: Clock,
     pub owner: Arc<str>,
-    pub keeps: Keeps,
 }
 
 /// What is known of a call that has been answered.
@@ -77,6 +77,7 @@ pub struct Request {
     seen: Arc<AtomicU64>,
     estimated_input: u64,
     cache: Option<CacheOutcome>,
+    keeps: Keeps,
     body: Option<String>,
     attempts: Vec<Attempt>,
     asking: Option<Asking>,
@@ -91,12 +92,13 @@ pub struct Request {
 impl Request {
     /// Notes a call before anybody is asked.
     pub async fn begin(
-        books: &Arc<Books>,
+        gateway: &LlmGateway,
         ctx: &Ctx,
         asked: &Asked,
         cache: Option<CacheOutcome>,
         body: &[u8],
     ) -> Result<Self, ToolError> {
+        let (books, keeps) = (&gateway.books, gateway.setup().log.bodies);
         let began = Began {
             id: new_id("req").into(),
             project: ctx.project().as_str().into(),
@@ -121,7 +123,8 @@ impl Request {
             seen: Arc::default(),
             estimated_input: asked.input,
             cache,
-            body: kept(books.keeps, body),
+            keeps,
+            body: kept(keeps, body),
             attempts: Vec::new(),
             asking: None,
             pass: None,

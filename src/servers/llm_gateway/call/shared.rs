@@ -182,12 +182,13 @@ pub async fn find(
             Entered::Lead(lead) => keep.replay = Some(lead),
         }
     }
+    let config = gateway.setup().cache;
     let caches = match wish.cache {
         CacheWish::Off => false,
         CacheWish::Exact => true,
         CacheWish::Auto => {
             let steady = asked.kind == Kind::Embed || !(wish.hot || asked.wants.tools);
-            gateway.cache.mode == CacheMode::Exact && steady
+            config.mode == CacheMode::Exact && steady
         }
     };
     if !caches {
@@ -205,7 +206,7 @@ pub async fn find(
         Entered::Kept(stored) => Found::Before(stored, CacheOutcome::Hit),
         Entered::Shared(stored) => Found::Before(stored, CacheOutcome::Shared),
         Entered::Lead(lead) => {
-            let ttl = Duration::from_secs(gateway.cache.ttl_s);
+            let ttl = Duration::from_secs(config.ttl_s);
             keep.cache = Some((lead, ttl));
             Found::Nowhere(keep, Some(CacheOutcome::Miss))
         }

@@ -46,6 +46,7 @@ pub async fn ask(
     let asked = asked(&head, dialect, operation, &request)?;
     let wish = wish(&request.headers, &head)?;
     let plan = gateway
+        .setup()
         .catalogue
         .plan(&asked.model, &asked.fallbacks, ctx.now())?;
     let name = operation.as_str();
@@ -56,7 +57,7 @@ pub async fn ask(
             }
             Found::Nowhere(keep, cache) => (keep, cache),
         };
-    let mut books = Request::begin(&gateway.books, ctx, &asked, cache, &request.body).await?;
+    let mut books = Request::begin(gateway, ctx, &asked, cache, &request.body).await?;
     let meta = Meta {
         id: books.id().to_owned(),
         model: asked.model.to_string(),
@@ -152,7 +153,7 @@ async fn again(
     stored: &Stored,
     how: CacheOutcome,
 ) -> Result<WireReply, ToolError> {
-    let books = Request::begin(&gateway.books, ctx, asked, Some(how), &request.body).await?;
+    let books = Request::begin(gateway, ctx, asked, Some(how), &request.body).await?;
     let done = books.cached(stored, how);
     let mut headers = kind(stored.stream);
     describe(&mut headers, &done, 0, Some(how), None, &request.id);

@@ -25,7 +25,10 @@ pub async fn count(
     request: WireRequest,
 ) -> Result<WireReply, ToolError> {
     let head = head::read(&request.body).map_err(super::ask::bad)?;
-    let plan = gateway.catalogue.plan(&head.model, &[], ctx.now())?;
+    let plan = gateway
+        .setup()
+        .catalogue
+        .plan(&head.model, &[], ctx.now())?;
     let target = plan.targets.first().map(|(target, _)| target);
     if let Some(target) = target.filter(|target| target.upstream.relays(Operation::CountTokens)) {
         let relay = Relay {

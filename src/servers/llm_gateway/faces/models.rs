@@ -14,7 +14,7 @@ use crate::{
 
 /// All models and routes.
 pub fn list(gateway: &LlmGateway, request: &WireRequest) -> WireReply {
-    let items: Vec<ModelInfo> = gateway.catalogue.names().map(info).collect();
+    let items: Vec<ModelInfo> = gateway.setup().catalogue.names().map(info).collect();
     WireReply::json(200, &write_models(dialect(request), &items))
 }
 
@@ -24,7 +24,7 @@ pub fn get(
     now: Millis,
     request: &WireRequest,
 ) -> Result<WireReply, ToolError> {
-    let plan = gateway.catalogue.plan(&request.rest, &[], now)?;
+    let plan = gateway.setup().catalogue.plan(&request.rest, &[], now)?;
     let owner = plan
         .targets
         .first()

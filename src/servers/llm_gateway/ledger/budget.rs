@@ -10,7 +10,7 @@ use super::{
     decide::Limits,
     period::{self, Span},
 };
-use crate::base::clock::Millis;
+use crate::{base::clock::Millis, tool::ToolError};
 
 /// Stands between the names in a subject; no name holds one.
 const SEPARATOR: char = '\n';
@@ -122,4 +122,20 @@ impl Budget {
     pub fn time(&self, ms: Millis) -> String {
         period::rfc3339(ms, &self.zone)
     }
+}
+
+/// The budgets of the settings; the error names the wrong field.
+pub fn configured(config: &[BudgetConfig]) -> Result<Vec<Arc<Budget>>, ToolError> {
+    let mut budgets: Vec<Arc<Budget>> = Vec::new();
+    for (n, budget) in config.iter().enumerate() {
+        let at = format!("servers.llm_gateway.budgets[{n}]");
+        if budgets.iter().any(|other| other.config.name == budget.name) {
+            let why = format!("{at}.name: {:?} is the name of another budget", budget.name);
+            return Err(ToolError::invalid("", why));
+        }
+        let budget = Budget::new(&format!("config:{}", budget.name), budget.clone())
+            .map_err(|(field, why)| ToolError::invalid("", format!("{at}.{field}: {why}")))?;
+        budgets.push(Arc::new(budget));
+    }
+    Ok(budgets)
 }

@@ -219,10 +219,26 @@ enum Books {
 pub struct Ledger {
     db: Db,
     clock: Clock,
-    configured: Vec<Arc<Budget>>,
-    /// The configured ones and those of projects, with the time they were read.
-    budgets: RwLock<(Millis, Arc<[Arc<Budget>]>)>,
+    known: RwLock<Known>,
     books: Books,
+}
+
+/// The budgets that are known.
+#[derive(Debug)]
+struct Known {
+    configured: Vec<Arc<Budget>>,
+    /// Those of projects, and when they were read.
+    stored: Vec<Arc<Budget>>,
+    read: Millis,
+    /// All.
+    all: Arc<[Arc<Budget>]>,
+}
+
+impl Known {
+    fn join(&mut self) {
+        let all = self.configured.iter().chain(&self.stored);
+        self.all = all.cloned().collect();
+    }
 }
 
 /// How long a budget that another hub has set may go unseen, in milliseconds.
@@ -236,20 +252,7 @@ impl Ledger {
         host: &Host,
         owner: &str,
     ) -> Result<Self, ToolError> {
-        let mut configured: Vec<Arc<Budget>> = Vec::new();
-        for (n, budget) in config.iter().enumerate() {
-            let at = format!("servers.llm_gateway.budgets[{n}]");
-            if configured
-                .iter()
-                .any(|other| other.config.name == budget.name)
-            {
-                let why = format!("{at}.name: {:?} is the name of another budget", budget.name);
-                return Err(ToolError::invalid("", why));
-            }
-            let budget = Budget::new(&format!("config:{}", budget.name), budget.clone())
-                .map_err(|(field, why)| ToolError::invalid("", format!("{at}.{field}: {why}")))?;
-            configured.push(Arc::new(budget));
-        }
+        let configured = budget::configured(config)?;
         let books = match &host.db {
             Db::Sqlite(_) => {
                 let windows = store::windows(&host.db, host.clock.now()).await?;
@@ -260,8 +263,12 @@ impl Ledger {
         let ledger = Self {
             db: host.db.clone(),
             clock: host.clock.clone(),
-            configured,
-            budgets: RwLock::new((0, Arc::new([]))),
+            known: RwLock::new(Known {
+                configured,
+                stored: Vec::new(),
+                read: 0,
+                all: Arc::new([]),
+            }),
             books,
         };
         ledger.read_budgets().await?;
@@ -348,26 +355,32 @@ impl Ledger {
         Ok(removed)
     }
 
+    /// Goes by the settings' budgets `configured` from now on; one that keeps its name keeps what is spent.
+    pub fn follow(&self, configured: &[Arc<Budget>]) {
+        let mut known = self.known.write().unwrap_or_else(PoisonError::into_inner);
+        known.configured = configured.to_vec();
+        known.join();
+    }
+
     async fn budgets(&self) -> Result<Arc<[Arc<Budget>]>, DbError> {
-        let (at, budgets) = self
-            .budgets
-            .read()
-            .unwrap_or_else(PoisonError::into_inner)
-            .clone();
-        let fresh = matches!(self.books, Books::Local(_)) || self.clock.now() - at < BUDGETS_TTL;
-        if fresh {
-            Ok(budgets)
-        } else {
-            self.read_budgets().await
+        {
+            let known = self.known.read().unwrap_or_else(PoisonError::into_inner);
+            let fresh = self.clock.now() - known.read < BUDGETS_TTL;
+            if fresh || matches!(self.books, Books::Local(_)) {
+                return Ok(Arc::clone(&known.all));
+            }
         }
+        self.read_budgets().await
     }
 
     async fn read_budgets(&self) -> Result<Arc<[Arc<Budget>]>, DbError> {
         let now = self.clock.now();
         let stored = store::budgets(&self.db).await?.into_iter().map(Arc::new);
-        let all: Arc<[Arc<Budget>]> = self.configured.iter().cloned().chain(stored).collect();
-        *self.budgets.write().unwrap_or_else(PoisonError::into_inner) = (now, Arc::clone(&all));
-        Ok(all)
+        let mut known = self.known.write().unwrap_or_else(PoisonError::into_inner);
+        known.stored = stored.collect();
+        known.read = now;
+        known.join();
+        Ok(Arc::clone(&known.all))
     }
 }
 

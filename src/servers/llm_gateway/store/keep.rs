@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use tokio::sync::watch;
+
 use super::{Store, hours};
 use crate::{
     base::clock::{Clock, Millis},
@@ -62,33 +64,35 @@ impl Store {
         }
     }
 
-    /// Keeps requests for `days` from now on, 0 for ever: what is older is removed now and once a day.
-    pub fn keep_for(&self, days: u32, host: &Host) {
-        if days == 0 {
-            return;
-        }
+    /// Keeps requests for `days`, 0 for ever: what is older is removed now, once a day, and when the number changes.
+    pub fn keep_for(&self, mut days: watch::Receiver<u32>, host: &Host) {
         let (store, clock): (Self, Clock) = (self.clone(), host.clock.clone());
         host.tasks.spawn("llm request log", move |stop| async move {
-            loop {
-                let before = clock.now() - Millis::from(days) * DAY;
-                match stop.run_until_cancelled(store.prune(before)).await {
-                    Some(Ok(0)) => {}
-                    Some(Ok(removed)) => {
-                        tracing::info!(removed, days, "old requests to models were removed");
+            let keeping = async {
+                loop {
+                    let kept = *days.borrow_and_update();
+                    if kept > 0 {
+                        store.remove_after(kept, clock.now()).await;
                     }
-                    Some(Err(error)) => {
-                        tracing::warn!(%error, "old requests to models could not be removed");
+                    let day = Duration::from_secs(86_400);
+                    if let Ok(Err(_gone)) = tokio::time::timeout(day, days.changed()).await {
+                        return;
                     }
-                    None => return,
                 }
-                if stop
-                    .run_until_cancelled(tokio::time::sleep(Duration::from_secs(86_400)))
-                    .await
-                    .is_none()
-                {
-                    return;
-                }
-            }
+            };
+            stop.run_until_cancelled(keeping).await;
         });
+    }
+
+    async fn remove_after(&self, days: u32, now: Millis) {
+        match self.prune(now - Millis::from(days) * DAY).await {
+            Ok(0) => {}
+            Ok(removed) => {
+                tracing::info!(removed, days, "old requests to models were removed");
+            }
+            Err(error) => {
+                tracing::warn!(%error, "old requests to models could not be removed");
+            }
+        }
     }
 }

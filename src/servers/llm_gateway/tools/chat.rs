@@ -182,6 +182,7 @@ impl Tool for Chat {
         };
         let (asked, request) = read(args)?;
         let plan = server
+            .setup()
             .catalogue
             .plan(&asked.model, &asked.fallbacks, ctx.now())?;
         let (keep, cache) = match shared::find(server, ctx, &asked, &wish, &plan, "chat", &body)
@@ -189,13 +190,13 @@ impl Tool for Chat {
         {
             Found::Before(stored, how) => {
                 let said = serde_json::from_slice(&stored.body()).map_err(ToolError::internal)?;
-                let books = Request::begin(&server.books, ctx, &asked, Some(how), &body).await?;
+                let books = Request::begin(server, ctx, &asked, Some(how), &body).await?;
                 let done = books.cached(&stored, how);
                 return Ok(output(&asked, said, done, Some(how)));
             }
             Found::Nowhere(keep, cache) => (keep, cache),
         };
-        let mut books = Request::begin(&server.books, ctx, &asked, cache, &body).await?;
+        let mut books = Request::begin(server, ctx, &asked, cache, &body).await?;
         let lane = read::Chat {
             ctx,
             request,

@@ -53,7 +53,7 @@ impl Tool for CountTokens {
     const ACCESS: Access = Access::Read;
 
     async fn run(server: &LlmGateway, ctx: &Ctx, args: Args) -> Result<Output, ToolError> {
-        let plan = server.catalogue.plan(&args.model, &[], ctx.now())?;
+        let plan = server.setup().catalogue.plan(&args.model, &[], ctx.now())?;
         let (name, most) = match plan.targets.first() {
             Some((target, _)) => (target.key.model.to_string(), target.skills.max_input),
             None => (args.model, None),

@@ -109,25 +109,25 @@ impl Tool for Embed {
             ..Wish::default()
         };
         let plan = server
+            .setup()
             .catalogue
             .plan(&asked.model, &asked.fallbacks, ctx.now())?;
-        let (keep, cache) = match shared::find(server, ctx, &asked, &wish, &plan, "embed", &body)
-            .await?
-        {
-            Found::Before(stored, how) => {
-                let vectors =
-                    serde_json::from_slice(&stored.body()).map_err(ToolError::internal)?;
-                let books = Request::begin(&server.books, ctx, &asked, Some(how), &body).await?;
-                return Ok(output(
-                    &asked,
-                    vectors,
-                    books.cached(&stored, how),
-                    Some(how),
-                ));
-            }
-            Found::Nowhere(keep, cache) => (keep, cache),
-        };
-        let mut books = Request::begin(&server.books, ctx, &asked, cache, &body).await?;
+        let (keep, cache) =
+            match shared::find(server, ctx, &asked, &wish, &plan, "embed", &body).await? {
+                Found::Before(stored, how) => {
+                    let vectors =
+                        serde_json::from_slice(&stored.body()).map_err(ToolError::internal)?;
+                    let books = Request::begin(server, ctx, &asked, Some(how), &body).await?;
+                    return Ok(output(
+                        &asked,
+                        vectors,
+                        books.cached(&stored, how),
+                        Some(how),
+                    ));
+                }
+                Found::Nowhere(keep, cache) => (keep, cache),
+            };
+        let mut books = Request::begin(server, ctx, &asked, cache, &body).await?;
         let lane = read::Embed(EmbedRequest {
             model: String::new(),
             inputs: args.input,

@@ -99,6 +99,7 @@ impl Tool for ExplainRoute {
 
     async fn run(server: &LlmGateway, ctx: &Ctx, args: Args) -> Result<Output, ToolError> {
         let plan = server
+            .setup()
             .catalogue
             .plan(&args.model, &args.fallbacks, ctx.now())?;
         let wants = Wants {

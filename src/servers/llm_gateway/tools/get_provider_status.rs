@@ -110,7 +110,8 @@ impl Tool for GetProviderStatus {
             max_concurrency: place.limit.concurrency,
             models: asked.remove(&*place.name).unwrap_or_default(),
         };
-        let items: Vec<Item> = server.catalogue.places().filter(wanted).map(item).collect();
+        let setup = server.setup();
+        let items: Vec<Item> = setup.catalogue.places().filter(wanted).map(item).collect();
         match args.provider {
             Some(name) if items.is_empty() => {
                 Err(ToolError::not_found("provider", name).hint("leave it out to see all"))

@@ -101,14 +101,15 @@ impl Tool for ListModels {
             .cursor
             .map(|cursor| paging::decode(&binding, &cursor))
             .transpose()?;
-        let mut names: Vec<String> = server.catalogue.names().map(|(name, _)| name).collect();
+        let setup = server.setup();
+        let mut names: Vec<String> = setup.catalogue.names().map(|(name, _)| name).collect();
         names.retain(|name| after.as_ref().is_none_or(|after| name > after));
         let more = names.len() > args.limit as usize;
         names.truncate(args.limit as usize);
         let last = names.last().filter(|_| more);
         let next_cursor = last.map(|last| paging::encode(&binding, last));
         let item = |name: String| {
-            let plan = server.catalogue.plan(&name, &[], ctx.now())?;
+            let plan = setup.catalogue.plan(&name, &[], ctx.now())?;
             Ok(item(server, name, &plan, ctx.now()))
         };
         Ok(Output {

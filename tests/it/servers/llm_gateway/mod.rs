@@ -4,6 +4,7 @@ mod budgets;
 mod faces;
 mod failover;
 mod leaving;
+mod live;
 mod money;
 mod secrets;
 mod sharing;

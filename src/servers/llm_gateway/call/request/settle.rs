@@ -135,7 +135,7 @@ impl Request {
         response: Option<&[u8]>,
     ) {
         self.ended = true;
-        let response = response.and_then(|response| kept(self.books.keeps, response));
+        let response = response.and_then(|response| kept(self.keeps, response));
         let bodies = (self.body.is_some() || response.is_some()).then(|| Bodies {
             request: self.body.take(),
             response,
