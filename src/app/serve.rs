@@ -4,7 +4,7 @@ use anyhow::Context;
 use tokio_util::sync::CancellationToken;
 
 use super::{App, Bound, ports::Ports, running::Announced};
-use crate::config::Changes;
+use crate::{access::ServerId, config::Changes, servers::llm_gateway::first_run};
 
 impl App {
     /// Serves until `stop` is cancelled, then drains. `ready` is told where, once every port is bound.
@@ -19,6 +19,9 @@ impl App {
         let announced = Announced::write(self.data(), bound.main)
             .context("cannot write the address file into the data directory")?;
         ready(&self, &bound);
+        if self.engines.is_open(ServerId::LlmGateway) {
+            first_run::suggest(&self.settings.servers.llm_gateway, &self.host.tasks);
+        }
         loop {
             let read = tokio::select! {
                 () = stop.cancelled() => break,

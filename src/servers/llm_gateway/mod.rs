@@ -10,6 +10,7 @@ pub mod catalogue;
 mod config;
 pub mod engine;
 mod faces;
+pub mod first_run;
 pub mod ledger;
 pub mod model;
 pub mod prices;
