@@ -191,11 +191,12 @@ impl Registry {
         self: &Arc<Self>,
         spec: &Arc<Spec>,
         caller: Caller,
+        arguments: Option<String>,
     ) -> Result<Admitted, ToolError> {
         let bound = caller.pin.or_bound(&caller.principal);
         let named = name(PROJECT_ID, None, None, bound.project)
             .and_then(|project| Ok((project, name(AGENT_ID, None, None, bound.agent)?)));
-        self.admit(request(spec, caller, named, None)).await
+        self.admit(request(spec, caller, named, arguments)).await
     }
 
     /// Calls a tool with typed arguments, for programs that embed the hub.

@@ -10,10 +10,12 @@ use futures::{
     stream::{self, BoxStream},
 };
 use http::HeaderMap;
+use serde_json::{Map, Value};
 
 use super::{
     Caller, Code, Ctx, Method, Registry, Spec, Tool, ToolError, ToolServer, pipeline::Admitted,
 };
+use crate::base::redact;
 
 /// A request as it came, without its credentials.
 #[derive(Debug, Clone)]
@@ -61,6 +63,10 @@ pub trait Wire: Send + Sync + 'static {
     const MAX_BODY: usize;
     /// How long a call may run, its stream included.
     const DEADLINE: Duration = <Self::Tool as Tool>::DEADLINE;
+    /// What the audit log keeps of a request: a few fields, of which what looks like a secret is taken out.
+    fn arguments(_request: &WireRequest) -> Map<String, Value> {
+        Map::new()
+    }
     /// Does the work. It runs admitted, under deadline and cancellation, as does the stream that it may answer with.
     fn run(
         server: &Arc<<Self::Tool as Tool>::Server>,
@@ -81,6 +87,8 @@ pub trait DynWire: Send + Sync {
     fn path(&self) -> &'static str;
     /// Longest body of a request, in bytes.
     fn max_body(&self) -> usize;
+    /// What the audit log keeps of a request.
+    fn arguments(&self, request: &WireRequest) -> Map<String, Value>;
     /// Does the work.
     fn run<'a>(
         &'a self,
@@ -111,6 +119,10 @@ impl<W: Wire> DynWire for Bound<W> {
 
     fn max_body(&self) -> usize {
         W::MAX_BODY
+    }
+
+    fn arguments(&self, request: &WireRequest) -> Map<String, Value> {
+        W::arguments(request)
     }
 
     fn run<'a>(
@@ -169,7 +181,9 @@ impl Registry {
         caller: Caller,
         request: WireRequest,
     ) -> Result<WireReply, ToolError> {
-        let admitted = self.admit_pinned(wire.spec(), caller).await?;
+        let kept = || redact::arguments(&wire.arguments(&request)).to_string();
+        let arguments = self.audit().keeps_arguments().then(kept);
+        let admitted = self.admit_pinned(wire.spec(), caller, arguments).await?;
         let done = admitted.guard(wire.run(&admitted.ctx, request)).await;
         match done {
             Ok(WireReply {
@@ -220,7 +234,7 @@ fn watched(
 
 impl WireReply {
     /// An answer of JSON.
-    pub fn json(status: u16, body: &serde_json::Value) -> Self {
+    pub fn json(status: u16, body: &Value) -> Self {
         let mut headers = HeaderMap::new();
         headers.insert(
             http::header::CONTENT_TYPE,

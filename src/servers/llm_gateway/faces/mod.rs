@@ -9,6 +9,8 @@ mod models;
 use std::{sync::Arc, time::Duration};
 
 use http::{HeaderMap, HeaderValue};
+use serde::Deserialize;
+use serde_json::{Map, Value};
 
 use super::{
     LlmGateway,
@@ -48,6 +50,10 @@ macro_rules! faces {
                 const MAX_BODY: usize = MAX_BODY;
                 const DEADLINE: Duration = DEADLINE;
 
+                fn arguments(request: &WireRequest) -> Map<String, Value> {
+                    named(&request.body)
+                }
+
                 async fn run(server: &Arc<<Self::Tool as Tool>::Server>, ctx: &Ctx, request: WireRequest) -> Result<WireReply, ToolError> {
                     ask::ask(server, ctx, request, $dialect, $operation).await
                 }
@@ -79,6 +85,10 @@ impl Wire for Count {
     const METHOD: Method = Method::Post;
     const PATH: &'static str = "/v1/messages/count_tokens";
     const MAX_BODY: usize = MAX_BODY;
+
+    fn arguments(request: &WireRequest) -> Map<String, Value> {
+        named(&request.body)
+    }
 
     async fn run(
         server: &Arc<LlmGateway>,
@@ -135,6 +145,20 @@ impl Wire for Model {
     fn refuse(error: &ToolError, request_id: &str) -> WireReply {
         refuse(Dialect::Openai, error, request_id)
     }
+}
+
+/// What the audit log keeps of a body: what is asked, and how; nothing that is said.
+fn named(body: &[u8]) -> Map<String, Value> {
+    #[derive(Default, Deserialize)]
+    struct Named {
+        model: Option<Value>,
+        stream: Option<Value>,
+    }
+    let Named { model, stream } = serde_json::from_slice(body).unwrap_or_default();
+    let named = [("model", model), ("stream", stream)].into_iter();
+    named
+        .filter_map(|(name, value)| Some((name.to_owned(), value?)))
+        .collect()
 }
 
 /// `error` as `dialect` tells it.
