@@ -1,6 +1,7 @@
 //! What the tests of the tools share, and what only the whole server shows.
 
 mod budgets;
+mod probe;
 
 use serde_json::json;
 

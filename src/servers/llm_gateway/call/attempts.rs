@@ -20,7 +20,7 @@ use crate::{
         ledger::{Exceeded, Need, Who},
         record,
         routing::{
-            health::State,
+            health::{Key, State, Targets},
             limits::{Limit, Met},
             plan::{Plan, Target, pause},
             random_below,
@@ -200,9 +200,15 @@ async fn attempt<L: Lane>(
         }
     };
     request.asking(target, held, pass, mode, ctx.now());
+    let mut probing = Probing {
+        health: &gateway.health,
+        key: &target.key,
+        told: false,
+    };
     let done = timeout_at(until, lane.send(target))
         .await
         .unwrap_or_else(|_| Err(Failure::new(Kind::TimedOut, "it did not answer in time")));
+    probing.told = true;
     match done {
         Ok(got) => {
             let took = request.answered();
@@ -236,6 +242,21 @@ async fn attempt<L: Lane>(
                     failure,
                 ))),
             }
+        }
+    }
+}
+
+/// A call under way: when its caller goes away, it says nothing about its target, and the next call may be the probe.
+struct Probing<'a> {
+    health: &'a Targets,
+    key: &'a Key,
+    told: bool,
+}
+
+impl Drop for Probing<'_> {
+    fn drop(&mut self) {
+        if !self.told {
+            self.health.gave_up(self.key);
         }
     }
 }
