@@ -106,7 +106,7 @@ pub struct Attempt {
     pub cost_nanousd: Option<i64>,
 }
 
-/// What was said, as JSON text.
+/// What was said, as JSON text; a stream as its events.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Bodies {
     pub request: Option<String>,

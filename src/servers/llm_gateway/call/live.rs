@@ -28,8 +28,9 @@ struct Live {
     encoder: SharedEncoder,
     request: Request,
     until: Instant,
+    keep: Keep,
     /// What has been sent, where others wait for it or it is kept.
-    kept: Option<(Keep, Vec<Bytes>)>,
+    chunks: Option<Vec<Bytes>>,
 }
 
 enum State {
@@ -48,11 +49,12 @@ pub fn stream(
     until: Instant,
 ) -> BoxStream<'static, Result<Bytes, ToolError>> {
     let live = Live {
+        chunks: (keep.is_wanted() || request.keeps_bodies()).then(Vec::new),
         flow,
         encoder,
         request,
         until,
-        kept: keep.is_wanted().then(|| (keep, Vec::new())),
+        keep,
     };
     stream::unfold(State::Live(Box::new(live)), next).boxed()
 }
@@ -64,7 +66,7 @@ async fn next(state: State) -> Option<(Result<Bytes, ToolError>, State)> {
                 if content {
                     live.request.seen();
                 }
-                if let Some((_, chunks)) = &mut live.kept {
+                if let Some(chunks) = &mut live.chunks {
                     chunks.push(bytes.clone());
                 }
                 Some((Ok(bytes), State::Live(live)))
@@ -96,17 +98,18 @@ impl Live {
     }
 
     fn whole(mut self, tally: &Tally) {
-        let done = self.request.finish(tally, None);
-        if let Some((keep, chunks)) = self.kept.take() {
-            keep.land(Stored::new(chunks, true, &done));
+        let said = self.chunks.as_ref().filter(|_| self.request.keeps_bodies());
+        let said = said.map(|chunks| chunks.concat());
+        let done = self.request.finish(tally, said.as_deref());
+        if self.keep.is_wanted() {
+            let chunks = self.chunks.unwrap_or_default();
+            self.keep.land(Stored::new(chunks, true, &done));
         }
     }
 
     fn broke_off(mut self, failure: &Failure) -> (Result<Bytes, ToolError>, State) {
         let error = self.request.broke_off(failure);
-        if let Some((keep, _)) = self.kept.take() {
-            keep.fail(&error);
-        }
+        self.keep.fail(&error);
         let trouble = refusal::trouble(&error);
         let bytes = write(&self.encoder, |encoder, out| encoder.fail(&trouble, out));
         (Ok(bytes), State::Broken(error))

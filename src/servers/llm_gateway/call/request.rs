@@ -144,6 +144,11 @@ impl Request {
         self.began.dialect.is_some()
     }
 
+    /// Whether what is said goes into the log.
+    pub fn keeps_bodies(&self) -> bool {
+        self.keeps != Keeps::Off
+    }
+
     /// What the tightest budget had left.
     pub fn remaining(&self) -> Option<&Remaining> {
         self.remaining.as_ref()

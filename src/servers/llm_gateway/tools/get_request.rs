@@ -126,7 +126,7 @@ pub struct Output {
     /// What was asked, as JSON text, where the settings keep it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub request_body: Option<String>,
-    /// What was answered, as JSON text, where the settings keep it.
+    /// What was answered, as JSON text or as a stream's events, where the settings keep it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub response_body: Option<String>,
 }
