@@ -93,6 +93,7 @@ fn asked(
     }
     let fallbacks = text(&request.headers, "x-syndarix-fallbacks").unwrap_or_default();
     let listed = fallbacks.split(',').map(str::trim);
+    let input = tokens::estimate(head.text_bytes as u64, 1);
     Ok(Asked {
         kind: match operation {
             Operation::Embeddings => Kind::Embed,
@@ -109,8 +110,9 @@ fn asked(
             tools: head.has_tools,
             images: head.has_images,
             schema: head.has_schema,
+            input,
         },
-        input: tokens::estimate(head.text_bytes as u64, 1),
+        input,
         max_tokens: head.max_tokens,
     })
 }

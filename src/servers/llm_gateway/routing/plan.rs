@@ -69,6 +69,8 @@ pub struct Wants {
     pub tools: bool,
     pub images: bool,
     pub schema: bool,
+    /// Room for so many tokens of input, as an estimate.
+    pub input: u64,
 }
 
 impl Skills {
@@ -81,6 +83,8 @@ impl Skills {
             Some("images")
         } else if lacks(wants.schema, self.schema) {
             Some("structured output")
+        } else if self.max_input.is_some_and(|most| wants.input > most) {
+            Some("so much input")
         } else {
             None
         }

@@ -307,6 +307,7 @@ fn read(args: Args) -> Result<(Asked, ChatRequest), ToolError> {
         stream: args.stream,
         ..ChatRequest::default()
     };
+    let input = tokens::estimate(text_bytes, turns);
     let asked = Asked {
         kind: Kind::Chat,
         dialect: None,
@@ -317,8 +318,9 @@ fn read(args: Args) -> Result<(Asked, ChatRequest), ToolError> {
             tools: !request.tools.is_empty(),
             images,
             schema: matches!(request.format, Format::JsonSchema { .. }),
+            input,
         },
-        input: tokens::estimate(text_bytes, turns),
+        input,
         max_tokens: request.max_tokens,
     };
     Ok((asked, request))

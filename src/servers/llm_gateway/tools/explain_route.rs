@@ -40,6 +40,9 @@ pub struct Args {
     /// Whether the call would ask for JSON of a schema.
     #[serde(default)]
     pub structured_output: bool,
+    /// Tokens of the call's input, as count_tokens counts them.
+    #[serde(default)]
+    pub input_tokens: u64,
 }
 
 /// A target, as it stands.
@@ -106,6 +109,7 @@ impl Tool for ExplainRoute {
             tools: args.tools,
             images: args.images,
             schema: args.structured_output,
+            input: args.input_tokens,
         };
         let now = ctx.now();
         // The likeliest draw: what weighs most comes first.
