@@ -239,11 +239,37 @@ mod tests {
             default.http.max_concurrent_requests
         );
         assert_eq!(said.listen(ServerId::Git), default.listen(ServerId::Git));
-        assert_eq!(said.servers.llm_gateway.providers.len(), 1);
+        let (gateway, plain) = (said.servers.llm_gateway, default.servers.llm_gateway);
+        assert_eq!((gateway.cache, gateway.log), (plain.cache, plain.log));
+        assert_eq!(gateway.routes["coder"].targets.len(), 2);
+        let counts = [
+            gateway.providers.len(),
+            gateway.models.len(),
+            gateway.limits.len(),
+            gateway.budgets.len(),
+        ];
+        assert_eq!(counts, [1; 4]);
         assert_eq!(
             said.servers.cicd.max_queued_runs,
             default.servers.cicd.max_queued_runs
         );
+    }
+
+    #[test]
+    fn the_template_shows_every_setting_of_the_llm_gateway() {
+        let schema = schemars::schema_for!(crate::servers::llm_gateway::Config).to_value();
+        let mut names = Vec::new();
+        let kinds = schema["$defs"].as_object().unwrap().values();
+        for kind in kinds.chain([&schema]) {
+            let fields = kind.get("properties").and_then(|p| p.as_object());
+            names.extend(fields.into_iter().flat_map(|fields| fields.keys().cloned()));
+        }
+        assert!(names.len() > 50, "{names:?}");
+        let words: std::collections::HashSet<&str> = TEMPLATE
+            .split(|c: char| !(c.is_ascii_alphanumeric() || c == '_'))
+            .collect();
+        names.retain(|name| !words.contains(name.as_str()));
+        assert!(names.is_empty(), "not in config.toml: {names:?}");
     }
 
     #[test]
