@@ -41,6 +41,10 @@ bench-peers:
     cargo build --release --example bare_rmcp
     cargo bench --bench load -- peers
 
+# what the LLM gateway costs, beside a bare proxy; `peers` adds the gateways that LLM_PEERS_PYTHON has (see benches/peers/llm_peers.py)
+bench-llm *parts:
+    cargo bench --bench llm -- {{parts}}
+
 # accept changed contract snapshots
 snapshots:
     INSTA_UPDATE=always cargo test --test it contract

@@ -1,6 +1,6 @@
 //! Just enough HTTP/1.1, so that the client costs little.
 
-use std::net::SocketAddr;
+use std::{net::SocketAddr, time::Instant};
 
 use tokio::{
     io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader},
@@ -12,6 +12,8 @@ pub struct Answer {
     pub status: u16,
     pub head: String,
     pub body: String,
+    /// When the first bytes of its body were there.
+    pub began: Instant,
 }
 
 impl Answer {
@@ -97,11 +99,13 @@ impl Wire {
         socket.write_all(request.as_bytes()).await.unwrap();
         let (status, head) = head(&mut self.stream).await;
         let mut body = Vec::new();
+        let mut began = None;
         if let Some(length) = header(&head, "content-length") {
             body = vec![0; length.parse().unwrap()];
             self.stream.read_exact(&mut body).await.unwrap();
         } else if header(&head, "transfer-encoding").is_some() {
             while let Some(chunk) = chunk(&mut self.stream).await {
+                began.get_or_insert_with(Instant::now);
                 body.extend(chunk);
             }
         }
@@ -109,6 +113,7 @@ impl Wire {
             status,
             head,
             body: String::from_utf8(body).unwrap(),
+            began: began.unwrap_or_else(Instant::now),
         }
     }
 }
