@@ -99,20 +99,33 @@ async def claude(case, **env):
     asked = len(case.upstream.came)
     words = ["-p", "Say hi with Bash.", "--output-format", "json", "--allowedTools", "Bash"]
     said = json.loads(await case.run(CLAUDE, *words, ANTHROPIC_BASE_URL=case.hub.url, **env))
-    same((said["is_error"], said["result"]), (False, f"The tool said: {SAID}"))
-    return case.upstream.came[asked:]
+    assert not said["is_error"], said
+    return said["result"], case.upstream.came[asked:]
 
 
 @suite.check("a")
 async def claude_code_with_models_of_its_own_choice(case):
     for credentials in ("ANTHROPIC_AUTH_TOKEN", "ANTHROPIC_API_KEY"):
-        came = await claude(case, **{credentials: case.hub.token})
+        said, came = await claude(case, **{credentials: case.hub.token})
+        same(said, f"The tool said: {SAID}")
         assert all(request.body["model"].startswith("claude-") for request in came), came
 
 
 @suite.check()
 async def claude_code_with_a_model_of_the_hub(case):
-    agent = f"{case.provider}/agent"
-    came = await claude(case, ANTHROPIC_AUTH_TOKEN=case.hub.token, ANTHROPIC_MODEL=agent, ANTHROPIC_SMALL_FAST_MODEL=agent)
+    said, came = await claude(case, **models(case, "agent"))
+    same(said, f"The tool said: {SAID}")
     path = "/v1/messages" if case.provider == "a" else "/v1/chat/completions"
     assert any(request.path.split("?")[0].endswith(path) for request in came), [request.path for request in came]
+
+
+@suite.check("o")
+async def claude_code_searches_for_a_tool(case):
+    said, _ = await claude(case, **models(case, "search"))
+    same(said, "The tool said: The tool WebFetch is ready to be called.")
+
+
+def models(case, name):
+    """The environment of a user who wants a model of the hub."""
+    model = f"{case.provider}/{name}"
+    return {"ANTHROPIC_AUTH_TOKEN": case.hub.token, "ANTHROPIC_MODEL": model, "ANTHROPIC_SMALL_FAST_MODEL": model}

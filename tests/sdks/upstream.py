@@ -1,5 +1,5 @@
-"""A provider that speaks OpenAI's and Anthropic's dialects, and does what the model's name says: `text`, `tools`, `agent`, `json`,
-`think`, `cut`, `trouble`, `slow`, `hang` and `status-429`. It keeps what it was asked."""
+"""A provider that speaks OpenAI's and Anthropic's dialects, and does what the model's name says: `text`, `tools`, `agent`, `search`,
+`json`, `think`, `cut`, `trouble`, `slow`, `hang` and `status-429`. It keeps what it was asked."""
 
 import base64, json, re, struct, threading, time
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -26,6 +26,8 @@ def answer(model, body):
         return [Think(["Let me ", "see."], "c2lnbmF0dXJl"), Text(TEXT)]
     if model == "text" or model in ("cut", "trouble", "slow"):
         return [Text(TEXT)]
+    if model == "search" and not dialects.results(body) and "ToolSearch" in dialects.tools(body):
+        return [Tool("toolu_0", "ToolSearch", ['{"query": "select:WebFetch", "max_results": 1}'])]
     return agent(body)
 
 
