@@ -15,7 +15,10 @@ use serde_json::{Map, Value};
 use super::{
     LlmGateway,
     call::refusal,
-    engine::{dialect::Dialect, upstream::Operation},
+    engine::{
+        dialect::{Dialect, Trouble},
+        upstream::Operation,
+    },
     tools::{chat::Chat, count_tokens::CountTokens, embed::Embed, list_models::ListModels},
 };
 use crate::tool::{Ctx, Method, Tool, ToolError, Wire, WireReply, WireRequest, WireSet};
@@ -121,7 +124,7 @@ impl Wire for Models {
     }
 
     fn refuse(error: &ToolError, request_id: &str) -> WireReply {
-        refuse(Dialect::Openai, error, request_id)
+        refuse_either(error, request_id)
     }
 }
 
@@ -143,7 +146,7 @@ impl Wire for Model {
     }
 
     fn refuse(error: &ToolError, request_id: &str) -> WireReply {
-        refuse(Dialect::Openai, error, request_id)
+        refuse_either(error, request_id)
     }
 }
 
@@ -165,7 +168,25 @@ fn named(body: &[u8]) -> Map<String, Value> {
 fn refuse(dialect: Dialect, error: &ToolError, request_id: &str) -> WireReply {
     let trouble = refusal::trouble(error);
     let body = dialect.write_error(&trouble, request_id);
-    let mut reply = WireReply::json(trouble.status, &body);
+    told(&trouble, &body, request_id)
+}
+
+/// `error` where clients of both dialects ask: in Anthropic's, with the fields beside it that OpenAI's clients read.
+fn refuse_either(error: &ToolError, request_id: &str) -> WireReply {
+    let trouble = refusal::trouble(error);
+    let mut body = Dialect::Anthropic.write_error(&trouble, request_id);
+    let openai = Dialect::Openai.write_error(&trouble, request_id);
+    let fields = body.get_mut("error").and_then(Value::as_object_mut);
+    if let (Some(fields), Some(openai)) = (fields, openai.get("error")) {
+        for name in ["param", "code"] {
+            fields.insert(name.into(), openai.get(name).cloned().unwrap_or_default());
+        }
+    }
+    told(&trouble, &body, request_id)
+}
+
+fn told(trouble: &Trouble, body: &Value, request_id: &str) -> WireReply {
+    let mut reply = WireReply::json(trouble.status, body);
     name_request(&mut reply.headers, request_id);
     // A budget that is used up stays so: the clients' own retries would be in vain.
     if trouble.code.as_deref() == Some("insufficient_quota") {
@@ -179,5 +200,40 @@ fn refuse(dialect: Dialect, error: &ToolError, request_id: &str) -> WireReply {
 fn name_request(headers: &mut HeaderMap, request_id: &str) {
     if let Ok(value) = HeaderValue::from_str(request_id) {
         headers.insert("request-id", value);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+    use crate::tool::{Code, WireBody};
+
+    #[test]
+    fn clients_of_both_dialects_read_why_they_get_no_model() {
+        let reply = refuse_either(&ToolError::new(Code::NotFound, "model m not found"), "r1");
+        let WireBody::Whole(body) = reply.body else {
+            panic!("a refusal is no stream");
+        };
+        assert_eq!(
+            (
+                reply.status,
+                serde_json::from_slice::<Value>(&body).unwrap()
+            ),
+            (
+                404,
+                json!({
+                    "type": "error",
+                    "error": {
+                        "type": "not_found_error",
+                        "message": "model m not found",
+                        "param": null,
+                        "code": "model_not_found",
+                    },
+                    "request_id": "r1",
+                })
+            )
+        );
     }
 }
