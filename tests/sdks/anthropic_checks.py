@@ -191,7 +191,8 @@ async def models(case):
     same({model.type for model in listed}, {"model"})
     assert "mock/echo" in [model.id for model in listed] and all(model.display_name for model in listed), listed
     same((await done(case.client.models.retrieve("mock/echo"))).id, "mock/echo")
-    await raised(anthropic.NotFoundError, lambda: done(case.client.models.retrieve("unheard-of")))
+    error = await raised(anthropic.NotFoundError, lambda: done(case.client.models.retrieve("unheard-of")))
+    same(error.body["error"]["type"], "not_found_error")
 
 
 @suite.check()

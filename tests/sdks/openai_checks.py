@@ -193,6 +193,14 @@ async def pictures(case):
         same(sent[2]["source"], {"type": "url", "url": "https://pictures.example/cat.png"})
 
 
+@suite.check()
+async def a_picture_of_ten_megabytes(case):
+    url = "data:image/png;base64," + "AAAA" * (10 << 18)
+    part = {"type": "image_url", "image_url": {"url": url}}
+    await done(case.chat("text", [{"role": "user", "content": [part]}]))
+    assert len(json.dumps(case.upstream.last().body)) > len(url) - 100
+
+
 @suite.check("o")
 async def embeddings(case):
     def ask(given, **more):
