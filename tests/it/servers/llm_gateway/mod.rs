@@ -6,8 +6,10 @@ mod failover;
 mod leaving;
 mod live;
 mod money;
+mod routing;
 mod secrets;
 mod sharing;
+mod tool;
 mod two_hubs;
 mod upstream;
 

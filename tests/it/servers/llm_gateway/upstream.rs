@@ -37,6 +37,7 @@ pub enum Act {
 pub struct Came {
     pub path: String,
     pub head: String,
+    pub body: Value,
 }
 
 #[derive(Default)]
@@ -159,6 +160,7 @@ async fn read(stream: &mut TcpStream) -> Option<Came> {
     Some(Came {
         path: head.split(' ').nth(1)?.to_owned(),
         head,
+        body: serde_json::from_slice(&bytes).unwrap_or_default(),
     })
 }
 
