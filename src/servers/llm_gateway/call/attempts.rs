@@ -99,13 +99,13 @@ async fn try_all<L: Lane>(
                     Ok(got) => return Ok(got),
                     Err(Stop::Next(why)) => refused.add(why),
                     Err(Stop::End(error)) => return Err(error),
-                    Err(Stop::Downgrade(model)) if !downgraded => {
+                    Err(Stop::Downgrade(budget, model)) if !downgraded => {
                         downgraded = true;
                         plan = setup.catalogue.plan(&model, &[], ctx.now())?;
-                        request.on(&plan);
+                        request.downgraded(&budget, &plan);
                         continue 'plan;
                     }
-                    Err(Stop::Downgrade(model)) => {
+                    Err(Stop::Downgrade(_, model)) => {
                         let why = format!("the budgets' downgrade leads in a circle, at {model}");
                         return Err(ToolError::quota_exceeded(why));
                     }
@@ -135,8 +135,8 @@ pub enum Stop {
     Next(Why),
     /// No other target may.
     End(ToolError),
-    /// A budget wants another model to be asked.
-    Downgrade(String),
+    /// The budget of this name wants another model to be asked.
+    Downgrade(String, String),
 }
 
 /// Why a target did not answer, or was not asked.
@@ -194,7 +194,7 @@ async fn attempt<L: Lane>(
         Err(exceeded) => {
             gateway.health.gave_up(&target.key);
             return Err(match exceeded.downgrade_to.clone() {
-                Some(model) => Stop::Downgrade(model),
+                Some(model) => Stop::Downgrade(exceeded.budget, model),
                 None => Stop::Next(Why::Budget(exceeded)),
             });
         }

@@ -55,6 +55,8 @@ pub struct Done {
     pub usage_source: UsageSource,
     pub cost_nanousd: Option<i64>,
     pub cost_source: CostSource,
+    /// A budget had another model asked.
+    pub downgraded: bool,
 }
 
 /// The attempt under way.
@@ -85,6 +87,8 @@ pub struct Request {
     pass: Option<Pass>,
     /// Of the last reservation.
     warnings: Vec<String>,
+    /// Which budget led to another model than was asked for.
+    downgraded: Option<String>,
     remaining: Option<Remaining>,
     ended: bool,
 }
@@ -129,6 +133,7 @@ impl Request {
             asking: None,
             pass: None,
             warnings: Vec::new(),
+            downgraded: None,
             remaining: None,
             ended: false,
         })
@@ -154,9 +159,13 @@ impl Request {
         self.remaining.as_ref()
     }
 
-    /// Budgets that are used up, and only warn.
-    pub fn warnings(&self) -> &[String] {
-        &self.warnings
+    /// Budgets that are used up, and warn, or led to another model.
+    pub fn warnings(&self) -> Vec<String> {
+        self.downgraded
+            .iter()
+            .chain(&self.warnings)
+            .cloned()
+            .collect()
     }
 
     /// How often a provider was asked.
@@ -177,6 +186,15 @@ impl Request {
     /// Goes by `plan`.
     pub fn on(&mut self, plan: &Plan) {
         self.began.route.clone_from(&plan.route);
+    }
+
+    /// Goes by `plan` instead, since `budget` is used up.
+    pub fn downgraded(&mut self, budget: &str, plan: &Plan) {
+        let model = plan.name();
+        self.downgraded = Some(format!(
+            "budget {budget:?} is used up: {model} was asked instead"
+        ));
+        self.on(plan);
     }
 
     /// Asks `target`, for which `held` is reserved, to serve it in `mode`.
@@ -258,6 +276,7 @@ impl Request {
             usage_source: UsageSource::None,
             cost_nanousd: None,
             cost_source: CostSource::Unknown,
+            downgraded: self.downgraded.is_some(),
         }
     }
 
@@ -280,6 +299,7 @@ impl Request {
             usage_source: UsageSource::None,
             cost_nanousd: Some(0),
             cost_source: CostSource::Cache,
+            downgraded: false,
         };
         self.write(outcome, Vec::new(), None);
         done

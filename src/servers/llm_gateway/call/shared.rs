@@ -79,6 +79,8 @@ pub struct Stored {
     /// The request that brought it.
     pub request_id: String,
     pub cost_nanousd: Option<i64>,
+    /// It is of another model than was asked for, since a budget was used up: it does not serve other calls.
+    downgraded: bool,
 }
 
 impl Stored {
@@ -89,6 +91,7 @@ impl Stored {
             provider: Arc::clone(&done.provider),
             request_id: done.request_id.clone(),
             cost_nanousd: done.cost_nanousd,
+            downgraded: done.downgraded,
         }
     }
 
@@ -119,7 +122,7 @@ impl Keep {
     pub fn land(self, stored: Stored) {
         let stored = Arc::new(stored);
         let bytes = stored.chunks.iter().map(|chunk| chunk.len() + 64).sum();
-        if let Some((lead, ttl)) = self.cache {
+        if let Some((lead, ttl)) = self.cache.filter(|_| !stored.downgraded) {
             lead.land(Arc::clone(&stored), ttl, bytes, Arc::clone(&self.project));
         }
         if let Some(lead) = self.replay {

@@ -51,10 +51,30 @@ async fn a_used_up_budget_leads_to_another_model() {
     let team = team(&clock, budget).await;
     let said = async |model: &str| ask(&team, model).await.unwrap()["message"]["content"].clone();
     assert_ne!(said("mock/lorem").await, "hello");
-    assert_eq!(said("mock/lorem").await, "hello");
+    let lower = ask(&team, "mock/lorem").await.unwrap();
+    assert_eq!(lower["message"]["content"], "hello");
+    let warning = lower["warnings"][0].as_str().unwrap();
+    assert!(
+        warning.contains("fine") && warning.contains("mock/echo"),
+        "{warning}"
+    );
     assert_eq!(said("mock/echo").await, "hello", "it only counts there");
     clock.advance(30 * MINUTE);
     assert_ne!(said("mock/lorem").await, "hello");
+}
+
+#[tokio::test]
+async fn what_another_model_said_is_not_kept_for_the_one_that_was_asked() {
+    let budget = json!({"name": "fine", "requests": 0, "period": "hour", "action": "downgrade", "downgrade_to": "mock/echo"});
+    let kept = json!({"budgets": [budget], "cache": {"mode": "exact"}});
+    let team = team_at(Clock::manual(LATE), kept).await;
+    for _ in 0..2 {
+        let said = ask(&team, "mock/lorem").await.unwrap();
+        assert_eq!(
+            (&said["message"]["content"], &said["cache"]),
+            (&json!("hello"), &json!("miss"))
+        );
+    }
 }
 
 #[tokio::test]

@@ -136,7 +136,7 @@ pub struct Output {
     /// Attempts that failed before this answer.
     #[serde(skip_serializing_if = "is_empty")]
     pub attempts: Value,
-    /// Budgets that are used up, and only warn.
+    /// Budgets that are used up, and warn, or led to another model.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub warnings: Vec<String>,
     /// True for an answer that no model gave: the built-in provider made it up.
@@ -205,7 +205,7 @@ impl Tool for Chat {
         match attempts::run(server, ctx, &asked, plan, &lane, &mut books).await {
             Ok(answer) => {
                 let failed = books.attempts();
-                let warnings = books.warnings().to_vec();
+                let warnings = books.warnings();
                 let tally = Tally {
                     usage: answer.usage,
                     finish: Some(answer.finish),

@@ -95,6 +95,7 @@ impl Request {
             usage_source: outcome.usage_source,
             cost_nanousd: outcome.cost_nanousd,
             cost_source: outcome.cost_source,
+            downgraded: self.downgraded.is_some(),
         };
         self.write(outcome, charges, response);
         done
