@@ -185,6 +185,7 @@ fn reply(
             let mut headers = whole.headers;
             headers.extend(kind(false));
             describe(&mut headers, &done, tries, cache, remaining.as_ref(), id);
+            warn(&mut headers, &books);
             WireReply {
                 status: 200,
                 headers,
@@ -201,6 +202,7 @@ fn reply(
             let done = books.so_far();
             let remaining = books.remaining().cloned();
             describe(&mut headers, &done, tries, cache, remaining.as_ref(), id);
+            warn(&mut headers, &books);
             WireReply {
                 status: 200,
                 headers,
@@ -253,6 +255,15 @@ fn describe(
     }
     if let Some(left) = remaining.and_then(left) {
         put("x-syndarix-budget-remaining", &left);
+    }
+}
+
+/// Which budgets are used up, without having refused.
+fn warn(headers: &mut HeaderMap, books: &Request) {
+    for warning in books.warnings() {
+        if let Ok(value) = HeaderValue::from_str(&warning) {
+            headers.append("x-syndarix-warning", value);
+        }
     }
 }
 

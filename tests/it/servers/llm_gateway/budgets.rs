@@ -114,3 +114,35 @@ async fn an_unknown_price_is_null_and_blocked_where_dollars_are_limited() {
         (Some(1), Some(0.0))
     );
 }
+
+#[tokio::test]
+async fn budgets_that_only_warn_or_downgrade_say_so_in_a_header() {
+    let upstream = Upstream::start(says("yes", 1, 1)).await;
+    let budgets = "[[servers.llm_gateway.budgets]]\nname = \"soft\"\nrequests = 1\nperiod = \"total\"\naction = \"warn\"\n\
+                   [[servers.llm_gateway.budgets]]\nname = \"fine\"\nrequests = 1\nperiod = \"total\"\naction = \"downgrade\"\n\
+                   downgrade_to = \"mock/echo\"\n";
+    let hub = hub(&[&upstream], budgets).await;
+    let ask = async || {
+        let answer = hub
+            .v1("chat/completions", &body("m0", "hello"))
+            .send()
+            .await
+            .unwrap();
+        let warnings = answer.headers().get_all("x-syndarix-warning").iter();
+        let warnings: Vec<String> = warnings.map(|w| w.to_str().unwrap().to_owned()).collect();
+        (
+            answer.headers()["x-syndarix-provider"]
+                .to_str()
+                .unwrap()
+                .to_owned(),
+            warnings.join("; "),
+        )
+    };
+    assert_eq!(ask().await, ("p0".into(), String::new()));
+    let (provider, warnings) = ask().await;
+    assert_eq!((provider.as_str(), upstream.count()), ("mock", 1));
+    assert!(
+        warnings.contains("soft") && warnings.contains("fine"),
+        "{warnings}"
+    );
+}
