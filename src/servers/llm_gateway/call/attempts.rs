@@ -231,8 +231,10 @@ async fn attempt<L: Lane>(
                 return Err(Stop::End(error));
             }
             request.failed(&failure);
+            // Another target may have room for what this one finds too long.
+            let too_long = failure.code.as_deref() == Some("context_length_exceeded");
             match failure.kind {
-                Kind::BadRequest => Err(Stop::End(refusal::error(
+                Kind::BadRequest if !too_long => Err(Stop::End(refusal::error(
                     &target.key.provider,
                     &failure,
                     request,

@@ -108,6 +108,19 @@ async fn what_a_target_cannot_do_goes_to_the_next_and_is_never_left_out() {
         ask(&hub, "able").await.1["choices"][0]["message"]["content"],
         "small"
     );
+    // What only the provider knows to be too long, too.
+    let told = json!({"error": {"message": "too long", "type": "invalid_request_error", "code": "context_length_exceeded"}});
+    small.next([Act::Answer(400, Vec::new(), told.to_string())]);
+    assert_eq!(
+        ask(&hub, "able").await.1["choices"][0]["message"]["content"],
+        "able"
+    );
+    small.next([Act::Answer(400, Vec::new(), told.to_string())]);
+    let alone = ask(&hub, "small").await;
+    assert_eq!(
+        (alone.0, &alone.1["error"]["code"]),
+        (400, &json!("context_length_exceeded"))
+    );
     let explained = hub
         .llm(
             "explain_route",
