@@ -118,10 +118,11 @@ impl Prices {
 /// The entry of the table that comes with the hub.
 fn shipped(key: &str) -> Option<Priced> {
     let table = Table::builtin();
+    let entry = Arc::clone(table.get(key)?);
     Some(Priced {
         id: format!("table-{}/{key}", table.origin.version).into(),
         source: CostSource::Table,
-        entry: Arc::new(table.get(key)?.clone()),
+        entry,
     })
 }
 
@@ -158,7 +159,8 @@ pub async fn import(store: &Store, json: &[u8], now: Millis) -> Result<Import, I
             continue;
         };
         read += 1;
-        if before.get(model).or_else(|| Table::builtin().get(model)) != Some(&entry) {
+        let shipped = || Table::builtin().get(model).map(|entry| &**entry);
+        if before.get(model).or_else(shipped) != Some(&entry) {
             rows.push(PriceRow {
                 model: model.clone(),
                 provider: entry.provider,

@@ -1,10 +1,14 @@
 //! The table of models, and how one is found in it.
 
-use std::{collections::HashMap, io::Read, sync::LazyLock};
+use std::{
+    collections::HashMap,
+    io::Read,
+    sync::{Arc, LazyLock},
+};
 
 use flate2::read::GzDecoder;
 use serde::{Deserialize, Serialize};
-use serde_json::{Map, Value};
+use serde_json::{Map, Value, value::RawValue};
 
 use super::entry::{self, Entry};
 
@@ -34,14 +38,23 @@ pub struct Origin {
 #[derive(Debug, Default)]
 pub struct Table {
     pub origin: Origin,
-    entries: HashMap<String, Entry>,
+    entries: HashMap<String, Arc<Entry>>,
 }
 
-#[derive(Serialize, Deserialize)]
+#[derive(Serialize)]
 struct Shipped {
     #[serde(flatten)]
     origin: Origin,
     models: Map<String, Value>,
+}
+
+/// The same, its models read one at a time: all at once they take megabytes.
+#[derive(Deserialize)]
+struct Packed<'a> {
+    #[serde(flatten)]
+    origin: Origin,
+    #[serde(borrow)]
+    models: HashMap<String, &'a RawValue>,
 }
 
 impl Table {
@@ -52,11 +65,12 @@ impl Table {
 
     /// Reads a table as [`slim`] makes it.
     pub fn read(json: &[u8]) -> Result<Self, String> {
-        let Shipped { origin, models } =
+        let Packed { origin, models } =
             serde_json::from_slice(json).map_err(|error| error.to_string())?;
-        let entries = models
-            .iter()
-            .filter_map(|(key, fields)| Some((key.clone(), Entry::read(fields.as_object()?)?)));
+        let entries = models.into_iter().filter_map(|(key, fields)| {
+            let fields: Map<String, Value> = serde_json::from_str(fields.get()).ok()?;
+            Some((key, Arc::new(Entry::read(&fields)?)))
+        });
         Ok(Self {
             entries: entries.collect(),
             origin,
@@ -64,7 +78,7 @@ impl Table {
     }
 
     /// The entry of this very key.
-    pub fn get(&self, key: &str) -> Option<&Entry> {
+    pub fn get(&self, key: &str) -> Option<&Arc<Entry>> {
         self.entries.get(key)
     }
 
@@ -74,7 +88,7 @@ impl Table {
             let entry = self
                 .get(&key)
                 .filter(|entry| belongs(&entry.provider, kind))?;
-            Some((key, entry))
+            Some((key, entry.as_ref()))
         })
     }
 }
