@@ -1,6 +1,6 @@
 //! The SQL of the audit log.
 
-use std::borrow::Cow;
+use std::{collections::HashMap, sync::Arc};
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -9,7 +9,7 @@ use sqlx::QueryBuilder;
 use super::Entry;
 use crate::{
     base::clock::Millis,
-    db::{Db, DbError},
+    db::{Db, DbError, parts},
     on_db, on_tx,
 };
 
@@ -83,36 +83,54 @@ const COLUMNS: &str = "insert into audit (id, started_ms, duration_us, principal
 const SETTLE: &str = " on conflict (id) do update set duration_us = excluded.duration_us, \
                       outcome = excluded.outcome, code = excluded.code";
 
-/// Writes `entries` in one statement.
-pub async fn put(db: &Db, entries: Vec<Entry>) -> Result<(), DbError> {
+/// Writes `entries` in one transaction; of each call there is one.
+pub async fn put(db: &Db, entries: Arc<[Entry]>) -> Result<(), DbError> {
     db.write(move |mut tx| {
         Box::pin(async move {
-            on_tx!(tx, c => {
-                let mut sql = QueryBuilder::new(COLUMNS);
-                sql.push_values(entries, |mut row, e| {
-                    row.push_bind(e.id.to_string())
-                        .push_bind(e.started_ms)
-                        .push_bind(e.duration_us)
-                        .push_bind(e.principal.to_string())
-                        .push_bind(e.project.to_string())
-                        .push_bind(e.agent.to_string())
-                        .push_bind(e.server.into_owned())
-                        .push_bind(e.tool.into_owned())
-                        .push_bind(e.access.as_str())
-                        .push_bind(e.origin.as_str())
-                        .push_bind(e.parent.map(|p| p.to_string()))
-                        .push_bind(e.request.map(|r| r.to_string()))
-                        .push_bind(e.outcome.as_str())
-                        .push_bind(e.code.map(Cow::into_owned))
-                        .push_bind(e.arguments);
-                });
-                sql.push(SETTLE);
-                sql.build().execute(&mut **c).await.map(|_| ())
-            })?;
+            let entries = last_of_each(&entries);
+            for entries in parts(&entries) {
+                on_tx!(tx, c => {
+                    let mut sql = QueryBuilder::new(COLUMNS);
+                    sql.push_values(entries, |mut row, e| {
+                        let text = |text: &Option<Arc<str>>| text.as_deref().map(str::to_owned);
+                        row.push_bind(e.id.to_string())
+                            .push_bind(e.started_ms)
+                            .push_bind(e.duration_us)
+                            .push_bind(e.principal.to_string())
+                            .push_bind(e.project.to_string())
+                            .push_bind(e.agent.to_string())
+                            .push_bind(e.server.to_string())
+                            .push_bind(e.tool.to_string())
+                            .push_bind(e.access.as_str())
+                            .push_bind(e.origin.as_str())
+                            .push_bind(text(&e.parent))
+                            .push_bind(text(&e.request))
+                            .push_bind(e.outcome.as_str())
+                            .push_bind(e.code.as_deref().map(str::to_owned))
+                            .push_bind(e.arguments.clone());
+                    });
+                    sql.push(SETTLE);
+                    sql.build().execute(&mut **c).await.map(|_| ())
+                })?;
+            }
             Ok(())
         })
     })
     .await
+}
+
+/// One entry a call: one statement cannot write a row twice.
+fn last_of_each(entries: &[Entry]) -> Vec<&Entry> {
+    let mut places = HashMap::with_capacity(entries.len());
+    let mut kept: Vec<&Entry> = Vec::with_capacity(entries.len());
+    for entry in entries {
+        let place = *places.entry(&*entry.id).or_insert(kept.len());
+        match kept.get_mut(place) {
+            Some(earlier) => *earlier = entry,
+            None => kept.push(entry),
+        }
+    }
+    kept
 }
 
 /// Calls that a dead hub left behind become aborted.

@@ -1,6 +1,6 @@
 //! The log's writer.
 
-use std::{collections::HashMap, path::Path, sync::Arc, time::Duration};
+use std::{path::Path, sync::Arc, time::Duration};
 
 use super::{AuditConfig, Entry, Query, Record, store};
 use crate::{
@@ -10,7 +10,7 @@ use crate::{
 };
 
 /// How long an entry may wait for company.
-const GATHER: Duration = Duration::from_millis(20);
+const GATHER: Duration = Duration::from_millis(50);
 /// PostgreSQL is shared: a started call younger than this may be running on another hub.
 const MAY_STILL_RUN: Millis = 3_600_000;
 
@@ -34,7 +34,7 @@ impl Audit {
             let db = db.clone();
             Arc::new(move |entries| {
                 let db = db.clone();
-                Box::pin(async move { store::put(&db, last_of_each(entries)).await })
+                Box::pin(async move { store::put(&db, entries).await })
             })
         };
         let entries = Behind::open(&data.join("journal/audit.jsonl"), GATHER, apply).await?;
@@ -93,18 +93,4 @@ impl Audit {
         self.flush().await;
         store::find(&self.db, query, before, limit).await
     }
-}
-
-/// One entry a call: one statement cannot write a row twice.
-fn last_of_each(entries: Vec<Entry>) -> Vec<Entry> {
-    let mut places = HashMap::with_capacity(entries.len());
-    let mut kept: Vec<Entry> = Vec::with_capacity(entries.len());
-    for entry in entries {
-        let place = *places.entry(Arc::clone(&entry.id)).or_insert(kept.len());
-        match kept.get_mut(place) {
-            Some(earlier) => *earlier = entry,
-            None => kept.push(entry),
-        }
-    }
-    kept
 }

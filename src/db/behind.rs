@@ -34,7 +34,7 @@ const SEGMENT: u64 = 4 << 20;
 const RETRY: Duration = Duration::from_secs(1);
 
 /// Applies items to the database in one transaction, in their order. It may get an item a second time.
-pub type Apply<T> = Arc<dyn Fn(Vec<T>) -> BoxFuture<'static, Result<(), DbError>> + Send + Sync>;
+pub type Apply<T> = Arc<dyn Fn(Arc<[T]>) -> BoxFuture<'static, Result<(), DbError>> + Send + Sync>;
 
 /// A journal and the task that applies it. Cheap to clone.
 pub struct Behind<T>(Arc<Shared<T>>);
@@ -56,7 +56,7 @@ struct Shared<T> {
     journal: Mutex<Journal<T>>,
     /// Something is there to be applied.
     work: Notify,
-    /// Somebody waits for it.
+    /// Somebody waits for it, or a batch is full.
     urgent: Notify,
     progress: watch::Sender<Progress>,
 }
@@ -75,7 +75,7 @@ struct Progress {
     failures: u64,
 }
 
-impl<T: Serialize + DeserializeOwned + Clone + Send + 'static> Behind<T> {
+impl<T: Serialize + DeserializeOwned + Send + Sync + 'static> Behind<T> {
     /// Opens the journal at `path`, applies what a dead process left there, and starts the task that applies what is put from
     /// now on, at most `gather` after it was put.
     pub async fn open(path: &Path, gather: Duration, apply: Apply<T>) -> Result<Self, DbError> {
@@ -83,7 +83,7 @@ impl<T: Serialize + DeserializeOwned + Clone + Send + 'static> Behind<T> {
             let mut items = read::<T>(&left)?;
             while !items.is_empty() {
                 let rest = items.split_off(items.len().min(BATCH));
-                apply(items).await?;
+                apply(items.into()).await?;
                 items = rest;
             }
             match std::fs::remove_file(&left) {
@@ -154,8 +154,13 @@ impl<T: Serialize + DeserializeOwned + Clone + Send + 'static> Behind<T> {
         }
         journal.pending.push(item);
         journal.taken += 1;
+        let waiting = journal.pending.len();
         drop(journal);
-        self.0.work.notify_one();
+        if waiting == 1 {
+            self.0.work.notify_one();
+        } else if waiting == BATCH {
+            self.0.urgent.notify_one();
+        }
         Ok(())
     }
 
@@ -216,7 +221,7 @@ impl<T> Shared<T> {
     }
 }
 
-async fn run<T: Clone + Send + 'static>(shared: Arc<Shared<T>>, gather: Duration, apply: Apply<T>) {
+async fn run<T: Send + Sync + 'static>(shared: Arc<Shared<T>>, gather: Duration, apply: Apply<T>) {
     loop {
         shared.work.notified().await;
         // A flush is urgent; otherwise wait a little for company.
@@ -232,7 +237,8 @@ async fn run<T: Clone + Send + 'static>(shared: Arc<Shared<T>>, gather: Duration
         };
         while !items.is_empty() {
             let rest = items.split_off(items.len().min(BATCH));
-            while let Err(error) = apply(items.clone()).await {
+            let batch: Arc<[T]> = items.into();
+            while let Err(error) = apply(Arc::clone(&batch)).await {
                 shared.progress.send_modify(|now| now.failures += 1);
                 if matches!(error, DbError::Closed) {
                     tracing::info!(journal = %shared.path.display(), "a journal is kept for the next start");
@@ -241,7 +247,7 @@ async fn run<T: Clone + Send + 'static>(shared: Arc<Shared<T>>, gather: Duration
                 tracing::error!(%error, journal = %shared.path.display(), "a journal cannot be applied; it is kept");
                 tokio::time::sleep(RETRY).await;
             }
-            let count = items.len() as u64;
+            let count = batch.len() as u64;
             shared.progress.send_modify(|now| now.applied += count);
             items = rest;
         }
@@ -302,7 +308,7 @@ mod tests {
                 if broken.load(Ordering::SeqCst) {
                     return Err(DbError::Backlog);
                 }
-                seen.lock().unwrap().extend(items);
+                seen.lock().unwrap().extend(items.iter());
                 Ok(())
             })
         })

@@ -5,6 +5,7 @@
 mod behind;
 mod error;
 mod migrate;
+mod parts;
 mod sqlite;
 mod writer;
 
@@ -17,6 +18,7 @@ use sqlx::{PgConnection, PgPool, SqliteConnection, postgres::PgPoolOptions};
 
 pub use behind::{Apply, Behind};
 pub use error::{DbError, sqlx_is_full};
+pub use parts::parts;
 
 /// `[database]` of config.toml.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]

@@ -53,8 +53,10 @@ use crate::{
 
 /// Requests of other processes that started longer ago than this and never ended are over, in milliseconds.
 const LONGEST: i64 = 3_600_000;
-/// How long a request's record may wait for company on its way to the database.
-const GATHER: Duration = Duration::from_millis(5);
+/// How long a request's record may wait for company on its way to the database: who reads it does not wait for this.
+const GATHER: Duration = Duration::from_millis(100);
+/// The same where hubs share the database, and what a request reserved is not free before.
+const GATHER_SHARED: Duration = Duration::from_millis(5);
 
 /// The server.
 pub struct LlmGateway {
@@ -82,7 +84,12 @@ impl LlmGateway {
                 Box::pin(async move { store.apply(events).await })
             })
         };
-        let log = Behind::open(&host.data.join("journal/llm.jsonl"), GATHER, apply).await?;
+        let gather = if store.is_alone() {
+            GATHER
+        } else {
+            GATHER_SHARED
+        };
+        let log = Behind::open(&host.data.join("journal/llm.jsonl"), gather, apply).await?;
         let store = store.after(log.clone());
         let last = store.clone();
         host.tasks.spawn("llm journal", |stop| async move {

@@ -79,7 +79,7 @@ pub async fn suite(db: Db) {
         began("req_4", &eve, "m1", "me", DAY),
         began("req_5", &bea, "m1", "dead", 2 * DAY),
     ];
-    let starts = requests.iter().cloned().map(Event::Began).collect();
+    let starts: Vec<_> = requests.iter().cloned().map(Event::Began).collect();
     store.apply(starts).await.unwrap();
     let [one, two, three, four, _] = &requests;
     let ends = vec![

@@ -10,26 +10,24 @@ use sqlx::QueryBuilder;
 use super::{Store, hours};
 use crate::{
     base::clock::Millis,
-    db::{DbError, Tx},
+    db::{DbError, Tx, parts},
     on_tx,
     servers::llm_gateway::{
         engine::chat::Usage,
         ledger::{Charge, decide::Amounts},
-        record::{Attempt, Began, Ended, Event, Outcome},
+        record::{Began, Ended, Event, Outcome},
     },
 };
-
-/// Rows in one statement: 32 columns of them stay below both databases' limits of bound values.
-const ROWS: usize = 500;
 
 impl Store {
     /// Writes down `events`. What was applied before changes nothing, neither sums nor budgets; requests of projects that are
     /// gone are left out.
-    pub async fn apply(&self, events: Vec<Event>) -> Result<(), DbError> {
+    pub async fn apply(&self, events: impl Into<Arc<[Event]>>) -> Result<(), DbError> {
+        let events = events.into();
         self.db
             .write(move |mut tx| {
                 Box::pin(async move {
-                    let (mut began, mut ended) = once(events);
+                    let (mut began, mut ended) = once(&events);
                     release(&mut tx, &ended).await?;
                     let projects = projects(&mut tx, &began, &ended).await?;
                     began.retain(|began| projects.contains(&*began.project));
@@ -41,7 +39,7 @@ impl Store {
                     ended.retain(|ended| {
                         matches!(status(ended), None | Some("started" | "aborted"))
                     });
-                    let id = |ended: &Ended| ended.began.id.to_string();
+                    let id = |ended: &&Ended| ended.began.id.to_string();
                     let risen: Vec<String> = ended
                         .iter()
                         .filter(|ended| status(ended) == Some("aborted"))
@@ -50,7 +48,7 @@ impl Store {
                     hours::count(&mut tx, &risen, -1).await?;
 
                     let outcome = Outcome::default();
-                    let rows: Vec<_> = began.iter().map(|began| (began, &outcome)).collect();
+                    let rows: Vec<_> = began.iter().map(|began| (*began, &outcome)).collect();
                     put(&mut tx, &rows, " on conflict (id) do nothing").await?;
                     let rows: Vec<_> = ended
                         .iter()
@@ -68,30 +66,31 @@ impl Store {
 }
 
 /// The beginnings that have no end among `events`, and the first end of each request.
-fn once(events: Vec<Event>) -> (Vec<Began>, Vec<Ended>) {
-    let (mut began, mut ended, mut ids) = (Vec::new(), Vec::new(), HashSet::new());
+fn once(events: &[Event]) -> (Vec<&Began>, Vec<&Ended>) {
+    let (mut began, mut ended) = (Vec::new(), Vec::new());
+    let mut ids: HashSet<&str> = HashSet::with_capacity(events.len());
     for event in events {
         match event {
             Event::Began(event) => began.push(event),
             Event::Ended(event) => {
-                if ids.insert(Arc::clone(&event.began.id)) {
-                    ended.push(*event);
+                if ids.insert(&event.began.id) {
+                    ended.push(&**event);
                 }
             }
         }
     }
-    began.retain(|began| ids.insert(Arc::clone(&began.id)));
+    began.retain(|began| ids.insert(&began.id));
     (began, ended)
 }
 
 /// Ends the reservations that the requests made where hubs share the database.
-async fn release(tx: &mut Tx<'_>, ended: &[Ended]) -> Result<(), DbError> {
+async fn release(tx: &mut Tx<'_>, ended: &[&Ended]) -> Result<(), DbError> {
     let charges = ended.iter().flat_map(|ended| &ended.charges);
     let ids: HashSet<&str> = charges
         .filter_map(|charge| charge.reservation.as_deref())
         .collect();
     let ids: Vec<String> = ids.into_iter().map(str::to_owned).collect();
-    for ids in ids.chunks(ROWS) {
+    for ids in parts(&ids) {
         on_tx!(*tx, c => {
             let mut sql = QueryBuilder::new("delete from llm_reservation where id in ");
             sql.push_tuples(ids, |mut row, id| { row.push_bind(id.clone()); });
@@ -104,14 +103,15 @@ async fn release(tx: &mut Tx<'_>, ended: &[Ended]) -> Result<(), DbError> {
 /// Those of the events' projects that are there.
 async fn projects(
     tx: &mut Tx<'_>,
-    began: &[Began],
-    ended: &[Ended],
+    began: &[&Began],
+    ended: &[&Ended],
 ) -> Result<HashSet<String>, DbError> {
-    let all = began.iter().chain(ended.iter().map(|ended| &ended.began));
+    let ends = ended.iter().map(|ended| &ended.began);
+    let all = began.iter().copied().chain(ends);
     let named: HashSet<&str> = all.map(|began| &*began.project).collect();
     let named: Vec<String> = named.into_iter().map(str::to_owned).collect();
     let mut there = HashSet::new();
-    for named in named.chunks(ROWS) {
+    for named in parts(&named) {
         let rows: Vec<(String,)> = on_tx!(*tx, c => {
             let mut sql = QueryBuilder::new("select id from project where id in ");
             sql.push_tuples(named, |mut row, id| { row.push_bind(id.clone()); });
@@ -123,14 +123,14 @@ async fn projects(
 }
 
 /// How the requests stand that have a row; nobody else changes them until the commit.
-async fn statuses(tx: &mut Tx<'_>, ended: &[Ended]) -> Result<HashMap<String, String>, DbError> {
+async fn statuses(tx: &mut Tx<'_>, ended: &[&Ended]) -> Result<HashMap<String, String>, DbError> {
     let lock = if matches!(tx, Tx::Postgres(_)) {
         " for update"
     } else {
         ""
     };
     let mut statuses = HashMap::new();
-    for ended in ended.chunks(ROWS) {
+    for ended in parts(ended) {
         let rows: Vec<(String, String)> = on_tx!(*tx, c => {
             let mut sql = QueryBuilder::new("select id, status from llm_request where id in ");
             sql.push_tuples(ended, |mut row, ended| { row.push_bind(ended.began.id.to_string()); });
@@ -156,7 +156,7 @@ async fn put(
     requests: &[(&Began, &Outcome)],
     conflict: &str,
 ) -> Result<(), DbError> {
-    for requests in requests.chunks(ROWS) {
+    for requests in parts(requests) {
         on_tx!(*tx, c => {
             let mut sql = QueryBuilder::new(
                 "insert into llm_request (id, project_id, agent_id, token_id, kind, model, route, face, streamed, \
@@ -228,22 +228,21 @@ fn classes(usage: &Usage) -> [Option<i64>; 6] {
         .map(|tokens| i64::try_from(tokens?).ok())
 }
 
-async fn attempts(tx: &mut Tx<'_>, ended: &[Ended]) -> Result<(), DbError> {
-    let numbered = |ended: &Ended| {
-        let id = ended.began.id.to_string();
-        let rows = ended.attempts.clone().into_iter().enumerate();
-        rows.map(move |(n, attempt)| (id.clone(), n as i64, attempt))
-            .collect::<Vec<_>>()
+async fn attempts<'a>(tx: &mut Tx<'_>, ended: &[&'a Ended]) -> Result<(), DbError> {
+    let numbered = |ended: &&'a Ended| {
+        let id = &ended.began.id;
+        let rows = ended.attempts.iter().enumerate();
+        rows.map(move |(n, attempt)| (id, n as i64, attempt))
     };
-    let rows: Vec<(String, i64, Attempt)> = ended.iter().flat_map(numbered).collect();
-    for rows in rows.chunks(ROWS) {
+    let rows: Vec<_> = ended.iter().flat_map(numbered).collect();
+    for rows in parts(&rows) {
         on_tx!(*tx, c => {
             let mut sql = QueryBuilder::new(
                 "insert into llm_attempt (request_id, position, provider, upstream_model, status, http_status, code, message, \
                  retry_after_ms, started_ms, duration_ms, input_tokens, cached_tokens, written_tokens, written_1h_tokens, \
                  output_tokens, reasoning_tokens, cost_nanousd) ");
             sql.push_values(rows, |mut row, (id, position, attempt)| {
-                row.push_bind(id.clone())
+                row.push_bind(id.to_string())
                     .push_bind(*position)
                     .push_bind(attempt.provider.to_string())
                     .push_bind(attempt.upstream_model.to_string())
@@ -266,12 +265,12 @@ async fn attempts(tx: &mut Tx<'_>, ended: &[Ended]) -> Result<(), DbError> {
     Ok(())
 }
 
-async fn bodies(tx: &mut Tx<'_>, ended: &[Ended]) -> Result<(), DbError> {
+async fn bodies(tx: &mut Tx<'_>, ended: &[&Ended]) -> Result<(), DbError> {
     let rows: Vec<_> = ended
         .iter()
         .filter_map(|ended| Some((&ended.began.id, ended.bodies.as_ref()?)))
         .collect();
-    for rows in rows.chunks(ROWS) {
+    for rows in parts(&rows) {
         on_tx!(*tx, c => {
             let mut sql = QueryBuilder::new("insert into llm_body (request_id, request, response) ");
             sql.push_values(rows, |mut row, (id, bodies)| {
@@ -285,7 +284,7 @@ async fn bodies(tx: &mut Tx<'_>, ended: &[Ended]) -> Result<(), DbError> {
 }
 
 /// Charges the budgets' windows, in the order in which all lock them.
-async fn charge(tx: &mut Tx<'_>, ended: &[Ended]) -> Result<(), DbError> {
+async fn charge(tx: &mut Tx<'_>, ended: &[&Ended]) -> Result<(), DbError> {
     let mut windows: BTreeMap<(String, String, Millis), (Option<Millis>, Amounts)> =
         BTreeMap::new();
     for charge in ended.iter().flat_map(|ended| &ended.charges) {
@@ -302,7 +301,7 @@ async fn charge(tx: &mut Tx<'_>, ended: &[Ended]) -> Result<(), DbError> {
         *sum = *sum + *amounts;
     }
     let windows: Vec<_> = windows.into_iter().collect();
-    for windows in windows.chunks(ROWS) {
+    for windows in parts(&windows) {
         on_tx!(*tx, c => {
             let mut sql = QueryBuilder::new(
                 "insert into llm_budget_window (budget, subject, start_ms, end_ms, spent_nano_usd, spent_tokens, spent_requests) ");

@@ -7,7 +7,7 @@ use sqlx::QueryBuilder;
 use super::Store;
 use crate::{
     base::{clock::Millis, ids::ProjectId},
-    db::{DbError, Tx},
+    db::{DbError, Tx, parts},
     on_db, on_tx,
 };
 
@@ -55,7 +55,7 @@ pub(super) async fn count(tx: &mut Tx<'_>, ids: &[String], sign: i64) -> Result<
     let rest = format!(
         " group by {KEY} order by 1, 6, 2, 3, 4, 5 on conflict (project_id, hour_ms, agent_id, token_id, model, provider) do update set {add}"
     );
-    for ids in ids.chunks(1000) {
+    for ids in parts(ids) {
         on_tx!(*tx, c => {
             let mut sql = QueryBuilder::new(&insert);
             sql.push_tuples(ids, |mut row, id| { row.push_bind(id.clone()); });
