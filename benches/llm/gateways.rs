@@ -3,7 +3,7 @@
 use std::{
     net::{SocketAddr, TcpListener, TcpStream},
     path::Path,
-    process::{Child, Command},
+    process::{Child, Command, Stdio},
     time::{Duration, Instant},
 };
 
@@ -122,6 +122,7 @@ max_concurrency = 1000
         let process = Command::new(program)
             .args(first)
             .arg(address.port().to_string())
+            .stdout(Stdio::null())
             .spawn()
             .unwrap_or_else(|e| panic!("{}: {e}: use just bench-llm", program.display()));
         let process = Killed(process);

@@ -1,5 +1,6 @@
 //! What the LLM gateway costs: the hub between a client and a provider that answers at once, beside that provider alone, a proxy
-//! that only passes on, and other gateways. `cargo bench --bench llm`; with `-- peers` also LiteLLM and TensorZero.
+//! that only passes on, and other gateways. `cargo bench --bench llm`; with `-- peers` also LiteLLM and TensorZero, with
+//! `-- long` each measurement takes 20 seconds.
 //!
 //! Everything runs in a process of its own; provider and proxy are this program again. The hub is the real executable with tokens,
 //! a budget, limits, audit and the log of requests on.

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use serde_json::{Value, json};
-use tokio::{sync::mpsc, time::Instant};
+use tokio::sync::mpsc;
 
 use super::{
     super::{
@@ -292,11 +292,8 @@ async fn whoever_goes_away_takes_the_connection_along() {
     let script = Script::new(|_| vec![Step::Hang]).await;
     let provider = foreign(&script);
     let asked = request(true);
-    let waiting =
-        tokio::time::timeout(Duration::from_millis(100), provider.chat(&asked, None)).await;
-    let dropped = Instant::now();
-    assert!(waiting.is_err());
-    assert!(script.gone().await - dropped < Duration::from_millis(100));
+    script.give_up(provider.chat(&asked, None)).await;
+    script.gone().await;
 }
 
 #[tokio::test]

@@ -10,7 +10,6 @@ use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::{TcpListener, TcpStream},
     sync::Semaphore,
-    time::Instant,
 };
 
 use super::{Auth, Http, Timeouts, address};
@@ -24,7 +23,7 @@ pub const KEY: &str = "sk-canary-0123456789abcdef";
 pub enum Step {
     Send(Vec<u8>),
     Wait(Duration),
-    /// Wait until the other side goes away, and note when that was.
+    /// Wait until the other side goes away, and note that.
     Hang,
     Close,
 }
@@ -42,8 +41,7 @@ pub struct Script {
     pub base: String,
     pub asked: Arc<Mutex<Vec<Asked>>>,
     pub connections: Arc<Mutex<usize>>,
-    gone: Arc<Mutex<Vec<Instant>>>,
-    gone_count: Arc<Semaphore>,
+    gone: Arc<Semaphore>,
 }
 
 impl Script {
@@ -54,21 +52,15 @@ impl Script {
             base: format!("http://{}/v1", listener.local_addr().unwrap()),
             asked: Arc::default(),
             connections: Arc::default(),
-            gone: Arc::default(),
-            gone_count: Arc::new(Semaphore::new(0)),
+            gone: Arc::new(Semaphore::new(0)),
         };
-        let (asked, gone, count) = (
-            script.asked.clone(),
-            script.gone.clone(),
-            script.gone_count.clone(),
-        );
+        let (asked, gone) = (script.asked.clone(), script.gone.clone());
         let (connections, answer) = (script.connections.clone(), Arc::new(answer));
         tokio::spawn(async move {
             while let Ok((mut socket, _)) = listener.accept().await {
                 *connections.lock().unwrap() += 1;
                 socket.set_nodelay(true).unwrap();
-                let (asked, gone, count, answer) =
-                    (asked.clone(), gone.clone(), count.clone(), answer.clone());
+                let (asked, gone, answer) = (asked.clone(), gone.clone(), answer.clone());
                 tokio::spawn(async move {
                     while let Some(request) = read(&mut socket).await {
                         let steps = answer(&request);
@@ -81,8 +73,7 @@ impl Script {
                                 Step::Wait(time) => tokio::time::sleep(time).await,
                                 Step::Hang => {
                                     while socket.read(&mut [0; 64]).await.is_ok_and(|n| n > 0) {}
-                                    gone.lock().unwrap().push(Instant::now());
-                                    count.add_permits(1);
+                                    gone.add_permits(1);
                                     return;
                                 }
                                 Step::Close => return,
@@ -95,11 +86,23 @@ impl Script {
         script
     }
 
-    /// When the other side went away.
-    pub async fn gone(&self) -> Instant {
-        let seen = tokio::time::timeout(Duration::from_secs(5), self.gone_count.acquire()).await;
+    /// Waits until the other side has gone away.
+    pub async fn gone(&self) {
+        let seen = tokio::time::timeout(Duration::from_secs(30), self.gone.acquire()).await;
         seen.expect("the connection stays open").unwrap().forget();
-        self.gone.lock().unwrap().pop().unwrap()
+    }
+
+    /// Waits for `asking`, which hears nothing, until its request has come; then gives it up.
+    pub async fn give_up<T>(&self, asking: impl Future<Output = T>) {
+        let come = async {
+            while self.asked.lock().unwrap().is_empty() {
+                tokio::time::sleep(Duration::from_millis(1)).await;
+            }
+        };
+        tokio::select! {
+            _ = asking => panic!("it was answered"),
+            () = come => {}
+        }
     }
 
     /// The last request.

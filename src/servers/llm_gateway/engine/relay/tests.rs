@@ -7,7 +7,6 @@ use std::time::Duration;
 use bytes::Bytes;
 use futures::StreamExt;
 use http::HeaderMap;
-use tokio::time::Instant;
 
 use super::{
     super::{
@@ -350,7 +349,6 @@ async fn whoever_goes_away_in_mid_stream_ends_it_at_the_provider() {
         panic!("no stream")
     };
     assert!(flow.next().await.unwrap().is_ok());
-    let dropped = Instant::now();
     drop(flow);
-    assert!(script.gone().await - dropped < Duration::from_millis(100));
+    script.gone().await;
 }
