@@ -86,7 +86,12 @@ pub fn code(kind: Kind) -> Code {
 
 /// What the caller is told of `failure`, and can do.
 pub fn error(provider: &Arc<str>, failure: &Failure, request: &Request) -> ToolError {
-    let said = format!("provider {provider}: {}", failure.message);
+    // A request that could not be read was sent to nobody.
+    let said = if failure.kind == Kind::BadRequest && failure.status.is_none() {
+        failure.message.clone()
+    } else {
+        format!("provider {provider}: {}", failure.message)
+    };
     let next = match failure.kind {
         Kind::RateLimited => "wait, or use another model",
         Kind::Overloaded => "try again later, or use another model",

@@ -3,6 +3,7 @@
 use std::{sync::Arc, time::Duration};
 
 use http::{HeaderMap, HeaderName, HeaderValue, header};
+use serde_json::json;
 use tokio::time::Instant;
 
 use super::name_request;
@@ -288,9 +289,13 @@ fn usd(nano: i64) -> String {
 }
 
 pub fn bad(error: BadRequest) -> ToolError {
+    // What is wrong with the body as a whole is in no field.
+    if error.param.is_empty() {
+        return ToolError::invalid("", error.message).details(json!({ "status": 400 }));
+    }
     let pointer = format!("/{}", error.param.replace(['.', '['], "/").replace(']', ""));
     ToolError::invalid(pointer, error.message)
-        .details(serde_json::json!({ "status": 400, "param": error.param }))
+        .details(json!({ "status": 400, "param": error.param }))
 }
 
 #[cfg(test)]

@@ -145,6 +145,28 @@ async fn refusals_are_told_in_the_callers_dialect() {
         (400, Some("model")),
         "{told}"
     );
+    let (got, told) = ask(
+        "chat/completions",
+        &hub.admin,
+        &json!({"model": "mock/echo", "messages": "x"}),
+    )
+    .await;
+    let message = told["error"]["message"].as_str().unwrap();
+    assert_eq!(
+        (got, told["error"]["param"].as_str()),
+        (400, Some("messages")),
+        "{told}"
+    );
+    assert!(
+        message.starts_with("messages: "),
+        "nobody was asked: {told}"
+    );
+    let (got, told) = ask("chat/completions", &hub.admin, &json!("no object")).await;
+    assert_eq!(
+        (got, &told["error"]["param"]),
+        (400, &Value::Null),
+        "{told}"
+    );
 }
 
 #[tokio::test]
