@@ -39,8 +39,8 @@ impl fmt::Display for Realm {
     }
 }
 
-/// How a text is read.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+/// What a document is, and so how its text is read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 #[schemars(inline)]
 pub enum Format {
@@ -48,31 +48,50 @@ pub enum Format {
     Markdown,
     /// Anything else: chunks follow paragraphs.
     Text,
+    /// A web page: its text is taken out as Markdown.
+    Html,
+    /// A PDF: its text is taken out page by page.
+    Pdf,
+    /// A Word document: its text is taken out as Markdown.
+    Docx,
+    /// A program: chunks follow its syntax tree.
+    Code,
+    /// What save_memory was told.
+    Memory,
 }
 
 impl Format {
+    const ALL: [(Self, &'static str); 7] = [
+        (Self::Markdown, "markdown"),
+        (Self::Text, "text"),
+        (Self::Html, "html"),
+        (Self::Pdf, "pdf"),
+        (Self::Docx, "docx"),
+        (Self::Code, "code"),
+        (Self::Memory, "memory"),
+    ];
+
     /// The word in the database.
     pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Markdown => "markdown",
-            Self::Text => "text",
-        }
+        Self::ALL
+            .iter()
+            .find(|(format, _)| *format == self)
+            .map_or("text", |(_, word)| word)
     }
 
     /// The format that `word` stands for.
     pub fn from_word(word: &str) -> Self {
-        if word == "markdown" {
-            Self::Markdown
-        } else {
-            Self::Text
-        }
+        Self::ALL
+            .iter()
+            .find(|(_, known)| *known == word)
+            .map_or(Self::Text, |(format, _)| *format)
     }
 
     /// How the chunker reads it.
     pub fn form(self) -> Form {
         match self {
-            Self::Markdown => Form::Markdown,
-            Self::Text => Form::Plain,
+            Self::Markdown | Self::Html | Self::Docx => Form::Markdown,
+            Self::Text | Self::Pdf | Self::Code | Self::Memory => Form::Plain,
         }
     }
 
@@ -114,6 +133,16 @@ pub struct NewDocument {
     pub collection: Option<String>,
     /// How its text is read.
     pub format: Format,
+    /// The programming language of a program, e.g. `rust`.
+    pub language: Option<String>,
+    /// Where it stands in its source, for filters: a relative path.
+    pub path: Option<String>,
+    /// Words to filter by.
+    pub tags: Vec<String>,
+    /// The source that brought it.
+    pub source_id: Option<String>,
+    /// Hash of the bytes that its text was taken out of, where they are not the text.
+    pub content_hash: Option<String>,
     /// What the caller keeps with it, a JSON object.
     pub metadata: String,
     /// Its text.

@@ -35,6 +35,16 @@ pub struct DocumentRow {
     pub collection: Option<String>,
     /// How its text is read.
     pub form: String,
+    /// The programming language of a program.
+    pub language: Option<String>,
+    /// Where it stands in its source.
+    pub path: Option<String>,
+    /// Words to filter by: a JSON list.
+    pub tags: String,
+    /// The source that brought it.
+    pub source_id: Option<String>,
+    /// Hash of the bytes its text was taken out of, where they are not the text.
+    pub content_hash: Option<String>,
     /// What the caller keeps with it: a JSON object.
     pub metadata: String,
     /// Its current version.

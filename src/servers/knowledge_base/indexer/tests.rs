@@ -23,6 +23,11 @@ fn document(text: &str) -> NewDocument {
         uri: None,
         collection: None,
         format: Format::Text,
+        language: None,
+        path: None,
+        tags: Vec::new(),
+        source_id: None,
+        content_hash: None,
         metadata: "{}".into(),
         text_hash: digest(text),
         chunks: chunks

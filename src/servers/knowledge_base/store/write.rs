@@ -68,28 +68,36 @@ async fn add(
     let seq = announce(tx, &scope, &document_id, "put", now).await?;
     let chunks = new.chunks.len() as i64;
     let put = "insert into kb_document (id, scope, project_id, identity, external_id, title, uri, collection, form, \
-               metadata, version, text_hash, bytes, chunks, seq, created_by, created_ms, updated_ms) \
-               values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $17) \
+               metadata, version, text_hash, bytes, chunks, seq, created_by, created_ms, updated_ms, language, path, \
+               tags, source_id, content_hash) \
+               values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $17, $18, $19, $20, \
+               $21, $22) \
                on conflict (id) do update set title = excluded.title, uri = excluded.uri, \
                collection = excluded.collection, form = excluded.form, metadata = excluded.metadata, \
                version = excluded.version, text_hash = excluded.text_hash, bytes = excluded.bytes, \
-               chunks = excluded.chunks, seq = excluded.seq, updated_ms = excluded.updated_ms";
+               chunks = excluded.chunks, seq = excluded.seq, updated_ms = excluded.updated_ms, \
+               language = excluded.language, path = excluded.path, tags = excluded.tags, \
+               source_id = excluded.source_id, content_hash = excluded.content_hash";
+    let tags = serde_json::to_string(&new.tags).map_err(ToolError::internal)?;
     on_tx!(*tx, c => sqlx::query(put).bind(&document_id).bind(&scope).bind(new.realm.project()).bind(&identity)
         .bind(new.external_id.as_deref()).bind(&new.title).bind(new.uri.as_deref()).bind(new.collection.as_deref())
         .bind(new.format.as_str()).bind(&new.metadata).bind(version).bind(&new.text_hash).bind(new.text.len() as i64)
-        .bind(chunks).bind(seq).bind(agent).bind(now).execute(&mut **c).await.map(|_| ()))?;
+        .bind(chunks).bind(seq).bind(agent).bind(now).bind(new.language.as_deref()).bind(new.path.as_deref())
+        .bind(&tags).bind(new.source_id.as_deref()).bind(new.content_hash.as_deref())
+        .execute(&mut **c).await.map(|_| ()))?;
     let put = "insert into kb_version (document_id, version, scope, text, text_hash, created_by, created_ms) \
                values ($1, $2, $3, $4, $5, $6, $7)";
     on_tx!(*tx, c => sqlx::query(put).bind(&document_id).bind(version).bind(&scope).bind(&new.text)
         .bind(&new.text_hash).bind(agent).bind(now).execute(&mut **c).await.map(|_| ()))?;
     let put = "insert into kb_chunk (id, document_id, version, scope, ordinal, byte_start, byte_end, line_start, \
-               line_end, heading_path, text_hash) values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)";
+               line_end, heading_path, text_hash, symbol, tokens) \
+               values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)";
     for (ordinal, (chunk, hash)) in (0_i64..).zip(&new.chunks) {
         let path = serde_json::to_string(&chunk.heading_path).map_err(ToolError::internal)?;
         on_tx!(*tx, c => sqlx::query(put).bind(new_id("chk")).bind(&document_id).bind(version).bind(&scope)
             .bind(ordinal).bind(chunk.bytes.start as i64).bind(chunk.bytes.end as i64)
             .bind(i64::from(chunk.first_line)).bind(i64::from(chunk.last_line)).bind(&path).bind(hash)
-            .execute(&mut **c).await.map(|_| ()))?;
+            .bind(chunk.symbol.as_deref()).bind(i64::from(chunk.tokens)).execute(&mut **c).await.map(|_| ()))?;
     }
     Ok(Added {
         document_id,
@@ -108,6 +116,9 @@ fn same(row: &DocumentRow, new: &NewDocument) -> bool {
         && row.collection == new.collection
         && row.form == new.format.as_str()
         && row.metadata == new.metadata
+        && row.language == new.language
+        && row.path == new.path
+        && serde_json::to_string(&new.tags).is_ok_and(|tags| tags == row.tags)
 }
 
 async fn delete(

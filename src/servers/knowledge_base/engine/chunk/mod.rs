@@ -51,6 +51,10 @@ pub struct Chunk {
     pub last_line: u32,
     /// The headings above it, outermost first.
     pub heading_path: Vec<String>,
+    /// The item of a program that it is, e.g. `Registry::call`.
+    pub symbol: Option<String>,
+    /// Tokens of the built-in embedding model in it.
+    pub tokens: u32,
 }
 
 impl Chunk {

@@ -120,6 +120,8 @@ impl Packer<'_, '_> {
             last_line: self.lines.number(end - 1),
             bytes: start..end,
             heading_path: open.path,
+            symbol: None,
+            tokens: 0,
         });
     }
 }
