@@ -18,7 +18,8 @@ use indexer::Indexer;
 use store::KnowledgeStore;
 use tools::{
     add_document::AddDocument, delete_document::DeleteDocument, get_document::GetDocument,
-    list_documents::ListDocuments, search_knowledge::SearchKnowledge,
+    list_documents::ListDocuments, read_knowledge::ReadKnowledge,
+    search_knowledge::SearchKnowledge,
 };
 
 /// The knowledge base server.
@@ -55,6 +56,7 @@ impl ToolServer for KnowledgeBase {
 
     fn tools(set: &mut ToolSet<Self>) {
         set.add::<AddDocument>()
+            .add::<ReadKnowledge>()
             .add::<GetDocument>()
             .add::<ListDocuments>()
             .add::<DeleteDocument>()

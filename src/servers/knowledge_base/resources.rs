@@ -23,9 +23,9 @@ pub(super) const RESOURCES: &[Resource] = &[
         "document",
         "Document",
         "The text of a document.",
-        "get_document",
+        "read_knowledge",
     )
-    .query(&["version", "from"])
+    .query(&["version", "range"])
     .with(&[("max_bytes", "40000")])
     .text("/text"),
 ];

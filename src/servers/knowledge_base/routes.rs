@@ -7,6 +7,7 @@ pub const ROUTES: &[Route] = &[
     Route::get("/api/v1/knowledge/documents", "list_documents"),
     Route::post("/api/v1/knowledge/documents", "add_document"),
     Route::get("/api/v1/knowledge/documents/{document_id}", "get_document"),
+    Route::post("/api/v1/knowledge/read", "read_knowledge"),
     Route::delete(
         "/api/v1/knowledge/documents/{document_id}",
         "delete_document",

@@ -3,10 +3,12 @@
 mod feed;
 mod hits;
 mod list;
+mod read;
 mod write;
 
 pub use hits::HitRow;
 pub use list::DocumentsFilter;
+pub use read::{ChunkRow, VersionRow};
 
 use crate::{
     base::clock::Millis, db::Db, on_db, servers::knowledge_base::model::Realm, tool::ToolError,

@@ -31,7 +31,7 @@ impl Tool for DeleteDocument {
     type Output = Output;
 
     const NAME: &'static str = "delete_document";
-    const ABOUT: &'static str = "Delete a document from the knowledge base: neither get_document nor search_knowledge \
+    const ABOUT: &'static str = "Delete a document from the knowledge base: neither read_knowledge nor search_knowledge \
         shows it any more. To correct a document use add_document with its external_id instead. Returns its id and seq.";
     const HINTS: Hints = Hints {
         irreversible: true,

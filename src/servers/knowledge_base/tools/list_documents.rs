@@ -82,7 +82,7 @@ impl Tool for ListDocuments {
 
     const NAME: &'static str = "list_documents";
     const ABOUT: &'static str = "List the documents of the knowledge base that this project can read, newest first, filtered \
-        by scope, collection and name. Use search_knowledge to find what documents say, and get_document to read one. \
+        by scope, collection and name. Use search_knowledge to find what documents say, and read_knowledge to read one. \
         Returns documents without their text, and next_cursor when there are more.";
     const ACCESS: Access = Access::Read;
 

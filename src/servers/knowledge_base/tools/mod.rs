@@ -4,6 +4,7 @@ pub mod add_document;
 pub mod delete_document;
 pub mod get_document;
 pub mod list_documents;
+pub mod read_knowledge;
 pub mod search_knowledge;
 
 use crate::{
