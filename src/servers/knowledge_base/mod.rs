@@ -19,7 +19,7 @@ use store::KnowledgeStore;
 use tools::{
     add_document::AddDocument, delete_document::DeleteDocument, get_document::GetDocument,
     list_documents::ListDocuments, read_knowledge::ReadKnowledge,
-    search_knowledge::SearchKnowledge,
+    search_knowledge::SearchKnowledge, update_document::UpdateDocument,
 };
 
 /// The knowledge base server.
@@ -59,6 +59,7 @@ impl ToolServer for KnowledgeBase {
             .add::<ReadKnowledge>()
             .add::<GetDocument>()
             .add::<ListDocuments>()
+            .add::<UpdateDocument>()
             .add::<DeleteDocument>()
             .add::<SearchKnowledge>();
     }

@@ -8,6 +8,10 @@ pub const ROUTES: &[Route] = &[
     Route::post("/api/v1/knowledge/documents", "add_document"),
     Route::get("/api/v1/knowledge/documents/{document_id}", "get_document"),
     Route::post("/api/v1/knowledge/read", "read_knowledge"),
+    Route::patch(
+        "/api/v1/knowledge/documents/{document_id}",
+        "update_document",
+    ),
     Route::delete(
         "/api/v1/knowledge/documents/{document_id}",
         "delete_document",

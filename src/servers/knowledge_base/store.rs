@@ -4,11 +4,13 @@ mod feed;
 mod hits;
 mod list;
 mod read;
+mod update;
 mod write;
 
 pub use hits::HitRow;
 pub use list::DocumentsFilter;
 pub use read::{ChunkRow, VersionRow};
+pub use update::{Patch, Patched};
 
 use crate::{
     base::clock::Millis, db::Db, on_db, servers::knowledge_base::model::Realm, tool::ToolError,
@@ -21,7 +23,7 @@ pub struct KnowledgeStore {
 }
 
 /// A document's row.
-#[derive(Debug, Clone, sqlx::FromRow)]
+#[derive(Debug, Clone, PartialEq, Eq, sqlx::FromRow)]
 pub struct DocumentRow {
     /// Its id.
     pub id: String,

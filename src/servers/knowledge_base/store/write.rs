@@ -140,13 +140,13 @@ async fn delete(
 
 /// Makes writers wait for one another until they commit, so that a number's order is the commit's order and identities
 /// do not race. On SQLite there is one writer anyway.
-async fn lock(tx: &mut Tx<'_>) -> Result<(), ToolError> {
+pub(super) async fn lock(tx: &mut Tx<'_>) -> Result<(), ToolError> {
     let sql = "update kb_counter set value = value where name = 'seq'";
     Ok(on_tx!(*tx, c => sqlx::query(sql).execute(&mut **c).await.map(|_| ()))?)
 }
 
 /// Writes the outbox entry of a change and answers its number.
-async fn announce(
+pub(super) async fn announce(
     tx: &mut Tx<'_>,
     scope: &str,
     document: &str,

@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value};
 
-use super::Owner;
+use super::{Owner, kept};
 use crate::{
     servers::knowledge_base::{
         KnowledgeBase,
@@ -43,7 +43,8 @@ pub struct Args {
     pub collection: Option<String>,
     /// Who it is for; `project` if left out.
     pub scope: Option<Owner>,
-    /// Anything to keep with it: a JSON object of at most 8,000 bytes.
+    /// Anything to keep with it: a JSON object of at most 8,000 bytes. Its `tags`, a list of words, are what searches
+    /// filter by.
     pub metadata: Option<Map<String, Value>>,
     /// Milliseconds to wait until it can be found; 1000 if left out, 0 to return at once.
     #[garde(range(max = 10_000))]
@@ -78,7 +79,6 @@ pub struct Output {
 
 /// More chunks mean data, not prose.
 const MAX_CHUNKS: usize = 10_000;
-const MAX_METADATA: usize = 8_000;
 const WAIT_MS: u32 = 1_000;
 
 impl Tool for AddDocument {
@@ -118,13 +118,7 @@ impl Tool for AddDocument {
             ("/uri", args.uri.as_deref()),
             ("/collection", args.collection.as_deref()),
         ])?;
-        let metadata = Value::Object(args.metadata.unwrap_or_default()).to_string();
-        if metadata.len() > MAX_METADATA {
-            return Err(ToolError::invalid(
-                "/metadata",
-                format!("must be at most {MAX_METADATA} bytes of JSON"),
-            ));
-        }
+        let (metadata, tags) = kept(args.metadata)?;
         let named = args.uri.as_deref().or(args.external_id.as_deref());
         let format = args.format.unwrap_or_else(|| Format::guess(named, &text));
         let new = NewDocument {
@@ -136,7 +130,7 @@ impl Tool for AddDocument {
             format,
             language: None,
             path: None,
-            tags: Vec::new(),
+            tags,
             source_id: None,
             content_hash: None,
             metadata,

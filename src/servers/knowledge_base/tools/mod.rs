@@ -6,6 +6,9 @@ pub mod get_document;
 pub mod list_documents;
 pub mod read_knowledge;
 pub mod search_knowledge;
+pub mod update_document;
+
+use serde_json::{Map, Value};
 
 use crate::{
     servers::knowledge_base::{model::Realm, store::DocumentRow},
@@ -62,6 +65,40 @@ fn text<'a>(fields: impl IntoIterator<Item = (&'a str, Option<&'a str>)>) -> Res
         }
     }
     Ok(())
+}
+
+/// Bytes of JSON kept with a document.
+const MAX_METADATA: usize = 8_000;
+const MAX_TAGS: usize = 50;
+const MAX_TAG: usize = 100;
+
+/// What is kept of a document's metadata: it as JSON, and its `tags`, which searches filter by.
+fn kept(metadata: Option<Map<String, Value>>) -> Result<(String, Vec<String>), ToolError> {
+    let metadata = metadata.unwrap_or_default();
+    let tags = match metadata.get("tags") {
+        None => Vec::new(),
+        Some(tags) => words(tags).ok_or_else(|| {
+            ToolError::invalid(
+                "/metadata/tags",
+                format!("must be a list of at most {MAX_TAGS} words of 1 to {MAX_TAG} characters"),
+            )
+        })?,
+    };
+    let json = Value::Object(metadata).to_string();
+    if json.len() > MAX_METADATA {
+        let most = format!("must be at most {MAX_METADATA} bytes of JSON");
+        return Err(ToolError::invalid("/metadata", most));
+    }
+    Ok((json, tags))
+}
+
+fn words(list: &Value) -> Option<Vec<String>> {
+    let list = list.as_array().filter(|list| list.len() <= MAX_TAGS)?;
+    let word = |word: &Value| {
+        let word = word.as_str()?;
+        ((1..=MAX_TAG).contains(&word.chars().count())).then(|| word.to_owned())
+    };
+    list.iter().map(word).collect()
 }
 
 /// Everything that the caller may read.
