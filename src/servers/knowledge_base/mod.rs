@@ -3,6 +3,7 @@
 mod config;
 pub mod engine;
 mod indexer;
+mod memory;
 pub mod model;
 mod prompts;
 mod resources;
@@ -17,10 +18,14 @@ use crate::tool::prelude::*;
 use indexer::Indexer;
 use store::KnowledgeStore;
 use tools::{
-    add_document::AddDocument, delete_document::DeleteDocument, get_document::GetDocument,
-    list_documents::ListDocuments, read_knowledge::ReadKnowledge,
-    search_knowledge::SearchKnowledge, update_document::UpdateDocument,
+    add_document::AddDocument, delete_document::DeleteDocument, forget_memory::ForgetMemory,
+    get_document::GetDocument, list_documents::ListDocuments, read_knowledge::ReadKnowledge,
+    recall_memory::RecallMemory, save_memory::SaveMemory, search_knowledge::SearchKnowledge,
+    update_document::UpdateDocument,
 };
+
+/// How long a search waits for `min_seq`, or for an index that is being rebuilt.
+const PATIENCE: Duration = Duration::from_secs(5);
 
 /// The knowledge base server.
 #[derive(Debug)]
@@ -39,11 +44,33 @@ impl KnowledgeBase {
         let store = KnowledgeStore::new(host.db.clone());
         let dir = host.data.join("index").join("knowledge");
         let indexer = Indexer::start(store.clone(), dir, &host.tasks).await?;
+        let (forgetful, clock) = (store.clone(), host.clock.clone());
+        host.tasks.spawn("knowledge-expiry", |stop| {
+            memory::sweep(forgetful, clock, stop)
+        });
         Ok(Self {
             store,
             indexer,
             config,
         })
+    }
+}
+
+impl KnowledgeBase {
+    /// Waits until searches see change `seq`, or until there is an index at all.
+    async fn caught_up(&self, seq: Option<i64>) -> Result<(), ToolError> {
+        if self.indexer.reach(seq.unwrap_or(0), PATIENCE).await {
+            return Ok(());
+        }
+        let now = self.indexer.progress();
+        let message = if now.ready {
+            format!("the index is at change {} only", now.seq)
+        } else {
+            "the index is being rebuilt".to_owned()
+        };
+        Err(ToolError::unavailable(message)
+            .hint("try again shortly, or search without min_seq for what is there")
+            .retry_after(Duration::from_secs(2)))
     }
 }
 
@@ -61,6 +88,9 @@ impl ToolServer for KnowledgeBase {
             .add::<ListDocuments>()
             .add::<UpdateDocument>()
             .add::<DeleteDocument>()
-            .add::<SearchKnowledge>();
+            .add::<SearchKnowledge>()
+            .add::<SaveMemory>()
+            .add::<RecallMemory>()
+            .add::<ForgetMemory>();
     }
 }

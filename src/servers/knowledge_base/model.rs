@@ -158,6 +158,7 @@ impl NewDocument {
     pub fn identity(&self) -> String {
         match &self.external_id {
             Some(id) => format!("x:{id}"),
+            None if self.format == Format::Memory => format!("m:{}", self.text_hash),
             None => format!("h:{}", self.text_hash),
         }
     }

@@ -39,6 +39,11 @@ impl Search {
         }
     }
 
+    /// Looks for memories.
+    pub fn memories(text: &str, realms: Vec<Realm>) -> Self {
+        Self::new(text, realms, None)
+    }
+
     /// The words that are looked for.
     pub fn query(&self) -> &Query {
         &self.query

@@ -16,4 +16,7 @@ pub const ROUTES: &[Route] = &[
         "/api/v1/knowledge/documents/{document_id}",
         "delete_document",
     ),
+    Route::get("/api/v1/memories", "recall_memory"),
+    Route::post("/api/v1/memories", "save_memory"),
+    Route::delete("/api/v1/memories/{memory_id}", "forget_memory"),
 ];

@@ -3,12 +3,14 @@
 mod feed;
 mod hits;
 mod list;
+mod memory;
 mod read;
 mod update;
 mod write;
 
 pub use hits::HitRow;
 pub use list::DocumentsFilter;
+pub use memory::{MemoryFilter, MemoryRow, NewMemory};
 pub use read::{ChunkRow, VersionRow};
 pub use update::{Patch, Patched};
 

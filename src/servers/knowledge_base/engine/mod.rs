@@ -3,3 +3,4 @@
 pub mod chunk;
 pub mod digest;
 pub mod lexical;
+pub mod similar;

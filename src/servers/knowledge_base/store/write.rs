@@ -33,14 +33,24 @@ impl KnowledgeStore {
         id: &str,
         now: Millis,
     ) -> Result<Option<i64>, ToolError> {
-        let (scope, id) = (realm.to_string(), id.to_owned());
+        self.delete_in(&realm.to_string(), id, now).await
+    }
+
+    /// The same, where the document's scope is known as it is stored.
+    pub async fn delete_in(
+        &self,
+        scope: &str,
+        id: &str,
+        now: Millis,
+    ) -> Result<Option<i64>, ToolError> {
+        let (scope, id) = (scope.to_owned(), id.to_owned());
         self.db
             .write(move |mut tx| Box::pin(async move { delete(&mut tx, &scope, &id, now).await }))
             .await
     }
 }
 
-async fn add(
+pub(super) async fn add(
     tx: &mut Tx<'_>,
     new: NewDocument,
     agent: &str,

@@ -2,9 +2,13 @@
 
 pub mod add_document;
 pub mod delete_document;
+pub mod forget_memory;
 pub mod get_document;
 pub mod list_documents;
+mod memory;
 pub mod read_knowledge;
+pub mod recall_memory;
+pub mod save_memory;
 pub mod search_knowledge;
 pub mod update_document;
 
@@ -116,6 +120,7 @@ pub mod tests {
     use serde_json::{Value, json};
 
     use crate::{
+        base::clock::Clock,
         servers::knowledge_base::{Config, KnowledgeBase},
         test::Team,
         tool::ToolError,
@@ -123,7 +128,12 @@ pub mod tests {
 
     /// A team with a knowledge base.
     pub async fn team() -> Team {
-        crate::test::team(async |builder, host| {
+        team_at(Clock::default()).await
+    }
+
+    /// The same, where it is the time of `clock`.
+    pub async fn team_at(clock: Clock) -> Team {
+        crate::test::team_at(clock, async |builder, host| {
             builder.mount(KnowledgeBase::open(Config::default(), host).await.unwrap())
         })
         .await

@@ -142,8 +142,6 @@ const LIMIT: u32 = 10;
 const MAX_TOKENS: u32 = 8_000;
 /// Bytes of a snippet.
 const SNIPPET: usize = 400;
-/// How long a search waits for `min_seq`, or for an index that is being rebuilt.
-const PATIENCE: Duration = Duration::from_secs(5);
 
 impl Tool for SearchKnowledge {
     type Server = KnowledgeBase;
@@ -168,10 +166,7 @@ impl Tool for SearchKnowledge {
         );
         let decode = |cursor: String| paging::decode::<usize>(&binding, &cursor);
         let from = args.cursor.map(decode).transpose()?.unwrap_or(0);
-        let seq = args.min_seq.unwrap_or(0);
-        if !server.indexer.reach(seq, PATIENCE).await {
-            return Err(behind(server));
-        }
+        server.caught_up(args.min_seq).await?;
         let index_seq = server.indexer.progress().seq;
         let realms = realms(ctx, place);
         let search = Search::new(&args.query, realms, filters.collection.clone());
@@ -206,25 +201,13 @@ impl Tool for SearchKnowledge {
     }
 }
 
-fn realms(ctx: &Ctx, place: Where) -> Vec<Realm> {
+pub(super) fn realms(ctx: &Ctx, place: Where) -> Vec<Realm> {
     let [own, global] = readable(ctx);
     match place {
         Where::Project => vec![own],
         Where::Global => vec![global],
         Where::Both => vec![own, global],
     }
-}
-
-fn behind(server: &KnowledgeBase) -> ToolError {
-    let now = server.indexer.progress();
-    let message = if now.ready {
-        format!("the index is at change {} only", now.seq)
-    } else {
-        "the index is being rebuilt".to_owned()
-    };
-    ToolError::unavailable(message)
-        .hint("try again shortly, or search without min_seq for what is there")
-        .retry_after(Duration::from_secs(2))
 }
 
 fn hit(row: HitRow, found: &Found, highlighter: &mut Highlighter) -> Result<Hit, ToolError> {
