@@ -25,7 +25,7 @@ ci:
 
 # format and lint
 tidy:
-    cargo fmt
+    cargo fmt --all
     cargo clippy --all-targets -- -D warnings
 
 # what one call costs, in-process and over each transport

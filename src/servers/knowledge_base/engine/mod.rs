@@ -2,5 +2,6 @@
 
 pub mod chunk;
 pub mod digest;
+pub mod embed;
 pub mod lexical;
 pub mod similar;
