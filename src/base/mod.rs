@@ -1,9 +1,10 @@
-//! Floor 0: ids, time, paging, redaction. Knows nothing of the rest.
+//! Floor 0: ids, time, paging, redaction, ways out. Knows nothing of the rest.
 
 pub mod beneath;
 pub mod clock;
 pub mod ids;
 pub mod nearest;
+pub mod outbound;
 pub mod paging;
 pub mod redact;
 pub mod ttl;

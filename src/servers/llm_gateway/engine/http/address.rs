@@ -2,12 +2,14 @@
 //!
 //! A name is resolved here and the client connects to what was checked, so that no second answer of the DNS can lead elsewhere.
 
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::net::{IpAddr, SocketAddr};
 
 use reqwest::{
     Url,
     dns::{Addrs, Name, Resolve, Resolving},
 };
+
+use crate::base::outbound::address::{Class, class};
 
 /// A provider's address is not one that the hub goes to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -33,12 +35,9 @@ pub enum Reach {
 
 /// Whether a provider may be at `ip`.
 pub fn check(ip: IpAddr, reach: Reach) -> Result<(), Denied> {
-    let ip = unwrapped(ip);
-    if is_never(ip) {
-        return Err(Denied::Never);
-    }
-    match reach {
-        Reach::Public if is_private(ip) => Err(Denied::Private),
+    match (class(ip), reach) {
+        (Class::Never, _) => Err(Denied::Never),
+        (Class::Private, Reach::Public) => Err(Denied::Private),
         _ => Ok(()),
     }
 }
@@ -99,57 +98,6 @@ fn allowed(
     match why {
         Some(denied) if allowed.is_empty() => Err(denied),
         _ => Ok(allowed),
-    }
-}
-
-/// The IPv4 address within an IPv6 one, where the network would take it out (mapped, NAT64, 6to4).
-fn unwrapped(ip: IpAddr) -> IpAddr {
-    let IpAddr::V6(v6) = ip else { return ip };
-    let v4 = |high: u16, low: u16| {
-        let ([a, b], [c, d]) = (high.to_be_bytes(), low.to_be_bytes());
-        IpAddr::V4(Ipv4Addr::new(a, b, c, d))
-    };
-    match v6.segments() {
-        [0, 0, 0, 0, 0, 0xffff, high, low]
-        | [0x64, 0xff9b, 0, 0, 0, 0, high, low]
-        | [0x2002, high, low, ..] => v4(high, low),
-        _ => ip,
-    }
-}
-
-fn is_never(ip: IpAddr) -> bool {
-    match ip {
-        IpAddr::V4(v4) => {
-            v4.is_link_local()
-                || v4.is_multicast()
-                || v4.is_broadcast()
-                || v4.octets().starts_with(&[0])
-                || v4 == Ipv4Addr::new(100, 100, 100, 200) // Alibaba Cloud's metadata
-                || v4 == Ipv4Addr::new(168, 63, 129, 16) // Azure's wire server
-                || v4 == Ipv4Addr::new(192, 0, 0, 192) // Oracle Cloud's metadata
-        }
-        IpAddr::V6(v6) => {
-            v6.is_unspecified()
-                || v6.is_multicast()
-                || v6.is_unicast_link_local()
-                || v6 == Ipv6Addr::new(0xfd00, 0xec2, 0, 0, 0, 0, 0, 0x254) // AWS
-                || v6 == Ipv6Addr::new(0xfd20, 0xce, 0, 0, 0, 0, 0, 0x254) // Google Cloud
-        }
-    }
-}
-
-fn is_private(ip: IpAddr) -> bool {
-    match ip {
-        IpAddr::V4(v4) => {
-            let [a, b, ..] = v4.octets();
-            v4.is_private()
-                || v4.is_loopback()
-                || (a == 100 && (64..128).contains(&b)) // carrier-grade NAT, RFC 6598
-                || (a == 198 && (18..20).contains(&b)) // benchmarking, RFC 2544
-                || v4.octets().starts_with(&[192, 0, 0])
-                || a >= 240
-        }
-        IpAddr::V6(v6) => v6.is_loopback() || v6.is_unique_local(),
     }
 }
 
