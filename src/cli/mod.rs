@@ -69,6 +69,9 @@ enum Command {
         #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
         args: Vec<std::ffi::OsString>,
     },
+    /// Takes documents apart for the knowledge base. Started by the hub itself.
+    #[command(name = crate::servers::knowledge_base::engine::extract::worker::COMMAND, hide = true)]
+    ExtractWorker,
 }
 
 #[derive(Debug, Subcommand)]
@@ -91,6 +94,10 @@ pub fn main() -> ExitCode {
     let cli = Cli::parse();
     if let Some(Command::SuperviseStep { args }) = &cli.command {
         let code = crate::servers::cicd::engine::supervisor::main(args);
+        return ExitCode::from(u8::try_from(code).unwrap_or(1));
+    }
+    if let Some(Command::ExtractWorker) = &cli.command {
+        let code = crate::servers::knowledge_base::engine::extract::worker::main();
         return ExitCode::from(u8::try_from(code).unwrap_or(1));
     }
     let mut source = Source::new(cli.config);
@@ -128,8 +135,8 @@ async fn run(command: Command, settings: Settings, source: Source) -> anyhow::Re
         Command::Call(args) => call::run(settings, args).await,
         Command::Stdio(args) => stdio::run(settings, source, args).await,
         Command::ClientConfig(args) => client_config::run(&settings, source.path(), &args),
-        // Handled before there is a runtime: a supervisor forks.
-        Command::SuperviseStep { .. } => Ok(()),
+        // Handled before there is a runtime: a supervisor forks, and a worker has little memory.
+        Command::SuperviseStep { .. } | Command::ExtractWorker => Ok(()),
     }
 }
 

@@ -3,5 +3,6 @@
 pub mod chunk;
 pub mod digest;
 pub mod embed;
+pub mod extract;
 pub mod lexical;
 pub mod similar;

@@ -1,0 +1,75 @@
+//! Web pages into Markdown: headings, lists, tables and code stay; scripts, styles and navigation go; of a link its text.
+
+use std::sync::{Arc, Mutex, PoisonError};
+
+use htmd::{
+    Element, HtmlToMarkdown,
+    element_handler::Handlers,
+    options::{BulletListMarker, Options},
+};
+
+use super::{Extracted, Fault};
+
+/// What is on a page but not in its text.
+const DROPPED: [&str; 15] = [
+    "script", "style", "nav", "noscript", "template", "iframe", "svg", "canvas", "button",
+    "select", "input", "textarea", "dialog", "audio", "video",
+];
+
+/// The page's title and its text as Markdown.
+pub fn read(page: &str) -> Result<Extracted, Fault> {
+    let title = Arc::new(Mutex::new(None));
+    let found = Arc::clone(&title);
+    let keep_title = move |handlers: &dyn Handlers, element: Element| {
+        let text = words(&handlers.walk_children(element.node).content);
+        let mut found = found.lock().unwrap_or_else(PoisonError::into_inner);
+        found.get_or_insert(text);
+        None
+    };
+    let inside =
+        |handlers: &dyn Handlers, element: Element| Some(handlers.walk_children(element.node));
+    let picture = |_: &dyn Handlers, element: Element| {
+        let alt = element.attrs.iter().find(|one| &*one.name.local == "alt")?;
+        Some(words(&alt.value).into())
+    };
+    let markdown = HtmlToMarkdown::builder()
+        .options(Options {
+            bullet_list_marker: BulletListMarker::Dash,
+            ul_bullet_spacing: 1,
+            ol_number_spacing: 1,
+            ..Options::default()
+        })
+        .add_handler(vec!["title"], keep_title)
+        .add_handler(vec!["a"], inside)
+        .add_handler(vec!["img"], picture)
+        .skip_tags(DROPPED.to_vec())
+        .build();
+    let text = markdown
+        .convert(page)
+        .map_err(|error| Fault::unreadable(format!("it is no web page ({error})")))?;
+    let title = title.lock().unwrap_or_else(PoisonError::into_inner).take();
+    Ok(Extracted {
+        title: title.filter(|title: &String| !title.is_empty()),
+        text,
+    })
+}
+
+fn words(text: &str) -> String {
+    text.split_whitespace().collect::<Vec<_>>().join(" ")
+}
+
+/// The encoding that a page names in itself, as browsers look for it: within its first 1024 bytes.
+pub fn charset(bytes: &[u8]) -> Option<&str> {
+    let head = bytes.get(..1024.min(bytes.len()))?;
+    let at = head
+        .windows(8)
+        .position(|word| word.eq_ignore_ascii_case(b"charset="))?;
+    let label = head.get(at + 8..)?;
+    let label = label.strip_prefix(b"\"").unwrap_or(label);
+    let label = label.strip_prefix(b"'").unwrap_or(label);
+    let end = label
+        .iter()
+        .position(|byte| !byte.is_ascii_alphanumeric() && !matches!(byte, b'-' | b'_' | b':'))
+        .unwrap_or(label.len());
+    std::str::from_utf8(label.get(..end)?).ok()
+}
