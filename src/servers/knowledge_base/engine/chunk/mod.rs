@@ -1,15 +1,21 @@
 //! Cuts a document into the pieces that are searched and cited.
 //!
 //! Chunks never overlap, keep the document's order, and leave out nothing but white space; each range starts and ends on
-//! a character. Markdown is cut at its headings, and a fenced block or a table is never split, however long it is.
+//! a character. Markdown is cut at its headings, and a fenced block or a table is never split, however long it is. Programs
+//! are cut along their syntax tree. Sizes are tokens of the embedding model.
 
+mod code;
+mod cut;
+mod grammar;
 mod lines;
 mod markdown;
 mod pack;
 mod plain;
+mod tokens;
 
 use std::ops::Range;
 
+pub use grammar::Grammar;
 use lines::Lines;
 
 /// How a text is read.
@@ -17,25 +23,30 @@ use lines::Lines;
 pub enum Form {
     /// CommonMark with tables: headings make sections.
     Markdown,
-    /// Paragraphs between blank lines.
+    /// Paragraphs between blank lines, pages between form feeds.
     Plain,
+    /// A program in a language whose grammar is known.
+    Code(Grammar),
 }
 
-/// Sizes in bytes.
-#[derive(Debug, Clone, Copy)]
-pub struct Limits {
+/// Sizes in tokens.
+#[derive(Clone, Copy)]
+pub struct Limits<'t> {
     /// A chunk is closed when the next block would take it past this.
-    pub target: usize,
-    /// A longer paragraph is cut; a fenced block or table is not.
-    pub max: usize,
+    pub target: u32,
+    /// A longer paragraph or item is cut; a fenced block or table is not. The headings above count too.
+    pub max: u32,
+    /// Tokens of a text.
+    pub tokens: &'t dyn Fn(&str) -> u32,
 }
 
-impl Default for Limits {
-    /// About 256 tokens of English, the window of small embedding models.
+impl Default for Limits<'_> {
+    /// For a model with a window of 256 tokens.
     fn default() -> Self {
         Self {
-            target: 1_200,
-            max: 2_000,
+            target: 200,
+            max: 256,
+            tokens: &tokens::estimate,
         }
     }
 }
@@ -53,11 +64,37 @@ pub struct Chunk {
     pub heading_path: Vec<String>,
     /// The item of a program that it is, e.g. `Registry::call`.
     pub symbol: Option<String>,
-    /// Tokens of the built-in embedding model in it.
+    /// Tokens of the embedding model in it.
     pub tokens: u32,
 }
 
 impl Chunk {
+    /// The chunk of these bytes, without the empty lines around them; none where there is nothing else.
+    fn of(
+        lines: &Lines<'_>,
+        bytes: Range<usize>,
+        heading_path: Vec<String>,
+        symbol: Option<String>,
+        tokens: u32,
+    ) -> Option<Self> {
+        let text = lines.slice(bytes.clone());
+        // The indentation of the first line stays: it means something in lists and code.
+        let blank = text.len() - text.trim_start().len();
+        let indent = text
+            .get(..blank)?
+            .rfind(['\n', '\r', '\u{c}'])
+            .map_or(0, |at| at + 1);
+        let (start, end) = (bytes.start + indent, bytes.start + text.trim_end().len());
+        (start < end).then(|| Self {
+            first_line: lines.number(start),
+            last_line: lines.number(end - 1),
+            bytes: start..end,
+            heading_path,
+            symbol,
+            tokens,
+        })
+    }
+
     /// Its text within `document`, the text it was cut from.
     pub fn text<'d>(&self, document: &'d str) -> &'d str {
         document.get(self.bytes.clone()).unwrap_or_default()
@@ -84,11 +121,16 @@ enum Role {
 }
 
 /// Cuts `text`. White space alone yields no chunk.
-pub fn chunk(text: &str, form: Form, limits: Limits) -> Vec<Chunk> {
+pub fn chunk(text: &str, form: Form, limits: Limits<'_>) -> Vec<Chunk> {
     let lines = Lines::of(text);
     let blocks = match form {
         Form::Markdown => markdown::blocks(&lines),
         Form::Plain => plain::blocks(&lines),
+        Form::Code(grammar) => match code::pieces(&lines, grammar, &limits) {
+            Some(pieces) => return code::pack(&lines, pieces, &limits),
+            // It takes too long to parse: no syntax is better than no chunks.
+            None => plain::blocks(&lines),
+        },
     };
     pack::pack(&lines, blocks, limits)
 }
@@ -103,7 +145,7 @@ pub fn title_of(text: &str, form: Form) -> Option<String> {
                 Role::Heading { title, .. } if !title.is_empty() => Some(title),
                 _ => None,
             }),
-        Form::Plain => None,
+        Form::Plain | Form::Code(_) => None,
     };
     heading
         .or_else(|| {

@@ -2,7 +2,10 @@
 
 use std::ops::Range;
 
-use super::{Block, Chunk, Limits, Lines, Role};
+use super::{
+    Block, Chunk, Limits, Lines, Role,
+    cut::{PROSE, cut},
+};
 
 /// Characters of a heading kept in a path.
 const MAX_TITLE: usize = 200;
@@ -13,18 +16,19 @@ struct Open {
     path: Vec<String>,
     /// Only headings so far: what follows joins it, so that no heading stands alone above its text.
     bare: bool,
+    tokens: u32,
 }
 
 struct Packer<'l, 't> {
     lines: &'l Lines<'t>,
-    limits: Limits,
+    limits: Limits<'l>,
     /// Headings above the current place: level and title.
     stack: Vec<(u8, String)>,
     open: Option<Open>,
     chunks: Vec<Chunk>,
 }
 
-pub fn pack(lines: &Lines<'_>, blocks: Vec<Block>, limits: Limits) -> Vec<Chunk> {
+pub fn pack(lines: &Lines<'_>, blocks: Vec<Block>, limits: Limits<'_>) -> Vec<Chunk> {
     let mut packer = Packer {
         lines,
         limits,
@@ -56,7 +60,8 @@ impl Packer<'_, '_> {
         // Every chunk below repeats it, so its length is bounded.
         let title = title.chars().take(MAX_TITLE).collect();
         self.stack.push((level, title));
-        self.extend(bytes, true);
+        let tokens = self.tokens(&bytes);
+        self.extend(bytes, tokens, true);
         let path = self.path();
         if let Some(open) = &mut self.open {
             open.path = path;
@@ -64,36 +69,56 @@ impl Packer<'_, '_> {
     }
 
     fn prose(&mut self, bytes: Range<usize>) {
-        let mut rest = bytes;
-        while rest.len() > self.limits.max {
-            let cut = rest.start + cut(self.lines.slice(rest.clone()), self.limits.max);
-            self.body(rest.start..cut);
-            rest.start = cut;
+        let heading = self
+            .open
+            .as_ref()
+            .filter(|open| open.bare)
+            .map_or(0, |open| open.tokens);
+        let max = self.room(self.limits.max);
+        let max = max.saturating_sub(heading).max(max / 2).max(1);
+        for part in cut(self.lines.text, bytes, PROSE, max, self.limits.tokens) {
+            self.body(part);
         }
-        self.body(rest);
     }
 
     fn body(&mut self, bytes: Range<usize>) {
+        let tokens = self.tokens(&bytes);
         let full = self.open.as_ref().is_some_and(|open| {
-            !open.bare && bytes.end.saturating_sub(open.bytes.start) > self.limits.target
+            !open.bare && open.tokens.saturating_add(tokens) > self.room(self.limits.target)
         });
         if full {
             self.flush();
         }
-        self.extend(bytes, false);
+        self.extend(bytes, tokens, false);
     }
 
-    fn extend(&mut self, bytes: Range<usize>, bare: bool) {
+    fn tokens(&self, bytes: &Range<usize>) -> u32 {
+        (self.limits.tokens)(self.lines.slice(bytes.clone()))
+    }
+
+    /// What of `limit` is left below the headings, which are read with the text; at least half of it.
+    fn room(&self, limit: u32) -> u32 {
+        let above: u32 = self
+            .stack
+            .iter()
+            .map(|(_, title)| (self.limits.tokens)(title))
+            .sum();
+        limit.saturating_sub(above).max(limit / 2).max(1)
+    }
+
+    fn extend(&mut self, bytes: Range<usize>, tokens: u32, bare: bool) {
         match &mut self.open {
             Some(open) => {
                 open.bytes.end = bytes.end;
                 open.bare &= bare;
+                open.tokens = open.tokens.saturating_add(tokens);
             }
             None => {
                 self.open = Some(Open {
                     bytes,
                     path: self.path(),
                     bare,
+                    tokens,
                 });
             }
         }
@@ -108,44 +133,7 @@ impl Packer<'_, '_> {
         let Some(open) = self.open.take() else {
             return;
         };
-        let text = self.lines.slice(open.bytes.clone());
-        // The indentation of the first line stays: it means something in lists and code.
-        let start = open.bytes.start + (text.len() - text.trim_start_matches(['\n', '\r']).len());
-        let end = open.bytes.start + text.trim_end().len();
-        if start >= end {
-            return;
-        }
-        self.chunks.push(Chunk {
-            first_line: self.lines.number(start),
-            last_line: self.lines.number(end - 1),
-            bytes: start..end,
-            heading_path: open.path,
-            symbol: None,
-            tokens: 0,
-        });
+        let chunk = Chunk::of(self.lines, open.bytes, open.path, None, open.tokens);
+        self.chunks.extend(chunk);
     }
-}
-
-/// Where to cut `text` at `max` bytes or before: after a line, else a sentence, else a word, else between characters.
-/// Never 0, and never in the first half unless there is no better place.
-fn cut(text: &str, max: usize) -> usize {
-    let mut limit = max.min(text.len());
-    while limit > 0 && !text.is_char_boundary(limit) {
-        limit -= 1;
-    }
-    if limit == 0 {
-        return text.chars().next().map_or(text.len(), char::len_utf8);
-    }
-    let head = text.get(..limit).unwrap_or_default();
-    let after = |marks: &[&str]| {
-        let places = marks.iter().filter_map(|mark| {
-            let at = head.rfind(mark)? + mark.len();
-            (at > limit / 2).then_some(at)
-        });
-        places.max()
-    };
-    after(&["\n"])
-        .or_else(|| after(&[". ", "! ", "? ", "。", "！", "？"]))
-        .or_else(|| after(&[" ", "\t"]))
-        .unwrap_or(limit)
 }
