@@ -1,45 +1,51 @@
-//! The one task that writes the index. It follows the outbox: each batch is one commit that carries the last entry's
-//! number, so that after a crash it goes on exactly where the index stands.
+//! The lexical index and the one task that writes it. It follows the outbox: each batch is one commit that carries the last
+//! entry's number, so that after a crash it goes on exactly where the index stands. An index that cannot be gone on with is
+//! filled anew in another directory, and takes the place of the old one once it is complete.
 
-use std::{collections::HashSet, path::PathBuf, sync::Arc, time::Duration};
+mod batch;
+mod fill;
+mod follow;
+mod shelf;
 
-use tokio::{
-    sync::{Notify, watch},
-    time::Instant,
+use std::{
+    path::PathBuf,
+    sync::{Arc, PoisonError, RwLock},
+    time::Duration,
 };
-use tokio_util::sync::CancellationToken;
+
+use tokio::sync::{mpsc, watch};
 
 use super::{
-    engine::lexical::{Change, LexicalIndex, Opened, Payload, SCHEMA_VERSION},
+    engine::lexical::{LexicalIndex, Payload, SCHEMA_VERSION},
+    feed::Feed,
     store::KnowledgeStore,
 };
 use crate::tool::{Tasks, ToolError};
-
-/// Outbox entries in one commit.
-const BATCH: u32 = 500;
-/// Text in one commit, in bytes: bounds the memory of a batch.
-const BATCH_BYTES: usize = 8 << 20;
-/// A commit costs about 15 ms whatever is in it: changes that come within this time share one.
-const PAUSE: Duration = Duration::from_millis(40);
-/// How soon changes made by another process on the same database are seen.
-const POLL: Duration = Duration::from_secs(1);
-/// Before a failed batch is tried again.
-const RETRY: Duration = Duration::from_secs(1);
+use follow::Task;
+use shelf::Shelf;
 
 /// How far the index is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Progress {
     /// The last outbox entry in it.
     pub seq: i64,
-    /// False while it is being rebuilt.
+    /// False while there is no complete index.
     pub ready: bool,
+    /// The number of its directory: higher for each time that it was filled anew.
+    pub generation: u64,
+    /// Documents in the one that is being filled, if one is.
+    pub filling: Option<u64>,
 }
+
+/// The index that serves; another takes its place when it has been filled anew.
+type Serving = Arc<RwLock<Arc<LexicalIndex>>>;
 
 /// The index and its writing task.
 pub struct Indexer {
-    index: Arc<LexicalIndex>,
-    wake: Arc<Notify>,
+    serving: Serving,
+    feed: Feed,
     progress: watch::Receiver<Progress>,
+    refill: mpsc::Sender<()>,
 }
 
 impl std::fmt::Debug for Indexer {
@@ -49,43 +55,70 @@ impl std::fmt::Debug for Indexer {
 }
 
 impl Indexer {
-    /// Opens the index in `dir` and starts the task. An index of another database or version, one that is ahead of the
-    /// database, or one whose filling was cut short, is filled anew; searches wait meanwhile.
+    /// Opens the index in `root` and starts the task. An index of another database or version, one that is ahead of the
+    /// database (which was restored from a backup) or so far behind that the outbox does not reach back to it, is filled
+    /// anew: the last one still serves meanwhile, and where none can, searches wait.
     pub async fn start(
         store: KnowledgeStore,
-        dir: PathBuf,
+        feed: Feed,
+        root: PathBuf,
         tasks: &Tasks,
     ) -> Result<Self, ToolError> {
         let database = store.database_id().await?;
-        let last = store.last_seq().await?;
-        let Opened { index, payload } = blocking(move || LexicalIndex::open(&dir)).await?;
-        let from = payload
-            .filter(|known| known.database == database && known.seq <= last)
-            .map(|known| known.seq);
+        let (last, pruned) = (store.last_seq().await?, store.pruned_seq().await?);
+        let fits = move |payload: &Payload| {
+            payload.schema == SCHEMA_VERSION && payload.database == database && payload.seq <= last
+        };
+        let (shelf, number, index, at) = blocking(move || {
+            let shelf = Shelf::open(root)?;
+            if let Some(number) = shelf.current()
+                && let Ok(Some(opened)) = LexicalIndex::read(&shelf.dir(number))
+                && let Some(payload) = opened.payload.filter(fits)
+            {
+                shelf.sweep(number)?;
+                return Ok::<_, Error>((shelf, number, opened.index, Some(payload.seq)));
+            }
+            let number = shelf.next()?;
+            let opened = LexicalIndex::open(&shelf.dir(number))?;
+            Ok((shelf, number, opened.index, None))
+        })
+        .await?;
         let (report, progress) = watch::channel(Progress {
-            seq: from.unwrap_or(0),
-            ready: from.is_some(),
+            seq: at.unwrap_or(0),
+            ready: at.is_some(),
+            generation: number,
+            filling: None,
         });
         let index = Arc::new(index);
-        let wake = Arc::new(Notify::new());
+        let serving: Serving = Arc::new(RwLock::new(Arc::clone(&index)));
+        let (refill, asked) = mpsc::channel(1);
         let task = Task {
             store,
-            index: Arc::clone(&index),
-            wake: Arc::clone(&wake),
-            report,
+            feed: feed.clone(),
+            shelf,
             database,
+            serving: Arc::clone(&serving),
+            report,
+            asked,
         };
-        tasks.spawn("knowledge-index", |stop| task.run(from, stop));
+        // An index that missed entries is as good as it was, but cannot be gone on with.
+        let start = match at {
+            Some(at) if at >= pruned => follow::Start::At(at),
+            Some(_) => follow::Start::Stale,
+            None => follow::Start::Empty(index, number),
+        };
+        tasks.spawn("knowledge-index", |stop| task.run(start, stop));
         Ok(Self {
-            index,
-            wake,
+            serving,
+            feed,
             progress,
+            refill,
         })
     }
 
     /// The index, for searches.
-    pub fn index(&self) -> &Arc<LexicalIndex> {
-        &self.index
+    pub fn index(&self) -> Arc<LexicalIndex> {
+        Arc::clone(&self.serving.read().unwrap_or_else(PoisonError::into_inner))
     }
 
     /// How far it is now.
@@ -95,7 +128,7 @@ impl Indexer {
 
     /// Says that there is something in the outbox.
     pub fn wake(&self) {
-        self.wake.notify_one();
+        self.feed.wake();
     }
 
     /// Waits at most `patience` until the index is ready and holds outbox entry `seq`; whether it does.
@@ -104,141 +137,26 @@ impl Indexer {
         let there = progress.wait_for(|now| now.ready && now.seq >= seq);
         matches!(tokio::time::timeout(patience, there).await, Ok(Ok(_)))
     }
-}
 
-struct Task {
-    store: KnowledgeStore,
-    index: Arc<LexicalIndex>,
-    wake: Arc<Notify>,
-    report: watch::Sender<Progress>,
-    database: i64,
-}
-
-impl Task {
-    async fn run(self, from: Option<i64>, stop: CancellationToken) {
-        // Between awaits of the work below the index is consistent: it may be left at any of them.
-        let work = async {
-            let mut at = match from {
-                Some(seq) => seq,
-                None => self.rebuilt().await,
-            };
-            loop {
-                let started = Instant::now();
-                match self.drain(at).await {
-                    Ok(seq) => at = seq,
-                    Err(error) => {
-                        tracing::warn!(%error, cause = ?error.source, "the knowledge index fell behind: trying again");
-                        tokio::time::sleep(RETRY).await;
-                        continue;
-                    }
-                }
-                tokio::time::timeout(POLL, self.wake.notified()).await.ok();
-                tokio::time::sleep_until(started + PAUSE).await;
-            }
-        };
-        tokio::select! {
-            () = stop.cancelled() => {}
-            () = work => {}
-        }
-    }
-
-    /// Brings everything after outbox entry `at` into the index; the last entry that is in it then.
-    async fn drain(&self, mut at: i64) -> Result<i64, ToolError> {
-        loop {
-            let entries = self.store.outbox(at, BATCH).await?;
-            if entries.is_empty() {
-                return Ok(at);
-            }
-            let mut batch = Batch::default();
-            let mut seen = HashSet::new();
-            for (seq, document) in entries {
-                // A change is what the document is now: its later entries in the batch say the same.
-                if seen.insert(document.clone()) {
-                    batch.add(self.store.change(&document).await?);
-                }
-                at = seq;
-                if batch.bytes >= BATCH_BYTES {
-                    break;
-                }
-            }
-            self.apply(batch, Some(at)).await?;
-            self.report.send_replace(Progress {
-                seq: at,
-                ready: true,
-            });
-        }
-    }
-
-    /// Fills the index anew, until it succeeds; the outbox entry it stands at then.
-    async fn rebuilt(&self) -> i64 {
-        loop {
-            match self.rebuild().await {
-                Ok(seq) => return seq,
-                Err(error) => {
-                    tracing::warn!(%error, cause = ?error.source, "rebuilding the knowledge index failed: trying again");
-                    tokio::time::sleep(RETRY).await;
-                }
-            }
-        }
-    }
-
-    async fn rebuild(&self) -> Result<i64, ToolError> {
-        // Read first: what is written while documents are read comes again by the outbox.
-        let seq = self.store.last_seq().await?;
-        let index = Arc::clone(&self.index);
-        blocking(move || index.clear()).await?;
-        let mut after = String::new();
-        let mut documents = 0_usize;
-        loop {
-            let ids = self.store.live_after(&after, BATCH).await?;
-            let Some(last) = ids.last() else {
-                break;
-            };
-            after.clone_from(last);
-            documents += ids.len();
-            let mut batch = Batch::default();
-            for id in &ids {
-                batch.add(self.store.change(id).await?);
-                if batch.bytes >= BATCH_BYTES {
-                    self.apply(std::mem::take(&mut batch), None).await?;
-                }
-            }
-            self.apply(batch, None).await?;
-        }
-        self.apply(Batch::default(), Some(seq)).await?;
-        self.report.send_replace(Progress { seq, ready: true });
-        tracing::info!(documents, "knowledge index rebuilt");
-        Ok(seq)
-    }
-
-    async fn apply(&self, batch: Batch, seq: Option<i64>) -> Result<(), ToolError> {
-        let index = Arc::clone(&self.index);
-        let payload = seq.map(|seq| Payload {
-            schema: SCHEMA_VERSION,
-            database: self.database,
-            seq,
-        });
-        blocking(move || index.apply(batch.changes, payload)).await
+    /// Has the index filled anew, beside the one that serves; one that is being filled goes on. Waits at most `patience`
+    /// for its end; whether that came.
+    pub async fn refill(&self, patience: Duration) -> bool {
+        let mut progress = self.progress.clone();
+        let before = progress.borrow_and_update().generation;
+        let _asked_already = self.refill.try_send(());
+        let replaced =
+            progress.wait_for(|now| now.ready && now.generation > before && now.filling.is_none());
+        matches!(tokio::time::timeout(patience, replaced).await, Ok(Ok(_)))
     }
 }
 
-#[derive(Default)]
-struct Batch {
-    changes: Vec<Change>,
-    bytes: usize,
-}
-
-impl Batch {
-    fn add(&mut self, change: Change) {
-        if let Change::Put(put) = &change {
-            self.bytes += put
-                .entries
-                .iter()
-                .map(|entry| entry.text.len())
-                .sum::<usize>();
-        }
-        self.changes.push(change);
-    }
+/// Why the index cannot be worked on.
+#[derive(Debug, thiserror::Error)]
+enum Error {
+    #[error(transparent)]
+    Io(#[from] std::io::Error),
+    #[error(transparent)]
+    Lexical(#[from] super::engine::lexical::LexicalError),
 }
 
 /// Runs index work on a thread that may block.

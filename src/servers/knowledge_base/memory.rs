@@ -7,6 +7,7 @@ use tokio_util::sync::CancellationToken;
 use super::{
     KnowledgeBase,
     engine::similar::similarity,
+    feed::Feed,
     model::Realm,
     retrieve::Search,
     store::{KnowledgeStore, MemoryFilter, MemoryRow},
@@ -123,9 +124,14 @@ fn weight(row: &MemoryRow, now: Millis) -> f64 {
 }
 
 /// Forgets memories whose time has come, until it is told to stop. They are not shown before that either.
-pub(super) async fn sweep(store: KnowledgeStore, clock: Clock, stop: CancellationToken) {
+pub(super) async fn sweep(
+    store: KnowledgeStore,
+    feed: Feed,
+    clock: Clock,
+    stop: CancellationToken,
+) {
     loop {
-        if let Err(error) = forget_expired(&store, clock.now()).await {
+        if let Err(error) = forget_expired(&store, &feed, clock.now()).await {
             tracing::warn!(%error, "expired memories could not be forgotten: trying again");
         }
         tokio::select! {
@@ -135,9 +141,10 @@ pub(super) async fn sweep(store: KnowledgeStore, clock: Clock, stop: Cancellatio
     }
 }
 
-async fn forget_expired(store: &KnowledgeStore, now: Millis) -> Result<(), ToolError> {
+async fn forget_expired(store: &KnowledgeStore, feed: &Feed, now: Millis) -> Result<(), ToolError> {
     for (scope, id) in store.expired(now, SWEPT).await? {
         store.delete_in(&scope, &id, now).await?;
+        feed.wake();
     }
     Ok(())
 }

@@ -2,6 +2,7 @@
 
 mod config;
 pub mod engine;
+mod feed;
 mod indexer;
 mod memory;
 pub mod model;
@@ -15,6 +16,7 @@ pub mod tools;
 pub use config::Config;
 
 use crate::tool::prelude::*;
+use feed::Feed;
 use indexer::Indexer;
 use store::KnowledgeStore;
 use tools::{
@@ -43,11 +45,12 @@ impl KnowledgeBase {
     pub async fn open(config: Config, host: &Host) -> Result<Self, ToolError> {
         let store = KnowledgeStore::new(host.db.clone());
         let dir = host.data.join("index").join("knowledge");
-        let indexer = Indexer::start(store.clone(), dir, &host.tasks).await?;
-        let (forgetful, clock) = (store.clone(), host.clock.clone());
+        let feed = Feed::start(store.clone(), &host.tasks).await?;
+        let (expiring, clock, announce) = (store.clone(), host.clock.clone(), feed.clone());
         host.tasks.spawn("knowledge-expiry", |stop| {
-            memory::sweep(forgetful, clock, stop)
+            memory::sweep(expiring, announce, clock, stop)
         });
+        let indexer = Indexer::start(store.clone(), feed, dir, &host.tasks).await?;
         Ok(Self {
             store,
             indexer,

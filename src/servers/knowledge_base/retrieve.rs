@@ -92,7 +92,7 @@ impl Search {
         from: usize,
         limit: usize,
     ) -> Result<Vec<Found>, ToolError> {
-        let index = Arc::clone(server.indexer.index());
+        let index = server.indexer.index();
         let (query, filter) = (Arc::clone(&self.query), self.filter.clone());
         ctx.blocking(move |_| {
             index

@@ -4,6 +4,7 @@ mod feed;
 mod hits;
 mod list;
 mod memory;
+mod outbox;
 mod read;
 mod update;
 mod write;
@@ -11,6 +12,7 @@ mod write;
 pub use hits::HitRow;
 pub use list::DocumentsFilter;
 pub use memory::{MemoryFilter, MemoryRow, NewMemory};
+pub use outbox::{Entry, Op};
 pub use read::{ChunkRow, VersionRow};
 pub use update::{Patch, Patched};
 

@@ -220,9 +220,9 @@ async fn feed(store: &KnowledgeStore) {
         .unwrap()
         .unwrap();
     assert_eq!((added.seq, gone), (start + 1, start + 2));
-    let outbox = store.outbox(start, 10).await.unwrap();
+    let outbox = store.outbox(start, 10).await.unwrap().into_iter();
     assert_eq!(
-        outbox,
+        outbox.map(|e| (e.seq, e.document_id)).collect::<Vec<_>>(),
         [
             (added.seq, added.document_id.clone()),
             (gone, added.document_id.clone())
@@ -283,7 +283,7 @@ async fn races(store: &KnowledgeStore) {
         .await
         .unwrap()
         .into_iter()
-        .map(|e| e.0)
+        .map(|e| e.seq)
         .collect();
     assert_eq!(seqs, (start + 1..=last).collect::<Vec<_>>());
 }

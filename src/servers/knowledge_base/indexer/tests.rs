@@ -4,7 +4,7 @@ use crate::{
         engine::{
             chunk,
             digest::digest,
-            lexical::{Filter, Query},
+            lexical::{Change, Filter, Query},
         },
         model::{Format, NewDocument, Realm},
     },
@@ -42,13 +42,11 @@ fn document(text: &str) -> NewDocument {
 }
 
 async fn start(host: &Host) -> Indexer {
-    Indexer::start(
-        KnowledgeStore::new(host.db.clone()),
-        host.data.join("index"),
-        &host.tasks,
-    )
-    .await
-    .unwrap()
+    let store = KnowledgeStore::new(host.db.clone());
+    let feed = Feed::start(store.clone(), &host.tasks).await.unwrap();
+    Indexer::start(store, feed, host.data.join("index"), &host.tasks)
+        .await
+        .unwrap()
 }
 
 /// Stops the task and frees the index directory.
@@ -90,7 +88,9 @@ async fn what_was_written_while_it_was_down_is_replayed() {
         indexer.progress(),
         Progress {
             seq: first.seq,
-            ready: true
+            ready: true,
+            generation: 1,
+            filling: None
         },
         "no rebuild"
     );
@@ -129,7 +129,9 @@ async fn an_index_ahead_of_its_database_or_of_another_is_rebuilt() {
             database: database.unwrap_or(own),
             seq,
         };
-        let index = LexicalIndex::open(&host.data.join("index")).unwrap().index;
+        let shelf = shelf::Shelf::open(host.data.join("index")).unwrap();
+        let index = LexicalIndex::open(&shelf.dir(7)).unwrap().index;
+        shelf.serve(7).unwrap();
         let ghost = crate::servers::knowledge_base::engine::lexical::Put {
             document_id: "ghost".into(),
             scope: "global".into(),
@@ -163,4 +165,55 @@ async fn many_changes_share_commits_and_the_last_state_wins() {
     }
     assert!(indexer.reach(last, LONG).await);
     assert_eq!((count(&indexer, "version"), count(&indexer, "59")), (1, 1));
+}
+
+#[tokio::test]
+async fn an_index_that_the_outbox_does_not_reach_back_to_serves_until_another_is_full() {
+    let (host, _dir) = host().await;
+    let store = KnowledgeStore::new(host.db.clone());
+    let indexer = start(&host).await;
+    let first = store.add(document("alpha"), "ann", 1).await.unwrap();
+    indexer.wake();
+    assert!(indexer.reach(first.seq, LONG).await);
+    let host = stop(host, indexer).await;
+    store.add(document("beta"), "ann", 2).await.unwrap();
+    let last = store.add(document("gamma"), "ann", 3).await.unwrap();
+    assert_eq!(store.prune_outbox(3, 1).await.unwrap(), 2);
+    assert_eq!(store.pruned_seq().await.unwrap(), 2);
+    let indexer = start(&host).await;
+    assert!(indexer.progress().ready, "the old one serves");
+    assert!(indexer.reach(last.seq, LONG).await);
+    assert_eq!(
+        (count(&indexer, "beta"), indexer.progress().generation),
+        (1, 2)
+    );
+    assert!(!host.data.join("index/1").exists());
+}
+
+#[tokio::test]
+async fn an_index_is_filled_anew_while_it_serves_and_goes_on() {
+    let (host, _dir) = host().await;
+    let store = KnowledgeStore::new(host.db.clone());
+    let indexer = start(&host).await;
+    for n in 0..5 {
+        store
+            .add(document(&format!("common n{n}")), "ann", 1)
+            .await
+            .unwrap();
+    }
+    indexer.wake();
+    assert!(indexer.reach(5, LONG).await);
+    assert!(indexer.refill(LONG).await);
+    assert_eq!(
+        (count(&indexer, "common"), indexer.progress().generation),
+        (5, 2)
+    );
+    let more = store.add(document("common more"), "ann", 2).await.unwrap();
+    indexer.wake();
+    assert!(indexer.reach(more.seq, LONG).await);
+    assert_eq!(count(&indexer, "common"), 6);
+    let host = stop(host, indexer).await;
+    let indexer = start(&host).await;
+    assert_eq!(indexer.progress().generation, 2);
+    assert_eq!(count(&indexer, "common"), 6);
 }

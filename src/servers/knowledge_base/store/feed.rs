@@ -1,4 +1,4 @@
-//! What the indexer reads: the outbox, and documents with their chunks.
+//! What the indexer reads: documents with their chunks.
 
 use crate::{
     on_db, on_tx,
@@ -29,20 +29,6 @@ impl KnowledgeStore {
                 })
             })
             .await
-    }
-
-    /// The last outbox entry that is committed.
-    pub async fn last_seq(&self) -> Result<i64, ToolError> {
-        let sql = "select value from kb_counter where name = 'seq'";
-        Ok(on_db!(&self.db, pool => sqlx::query_scalar(sql).fetch_one(pool).await)?)
-    }
-
-    /// Up to `limit` outbox entries after `seq`: number and document.
-    pub async fn outbox(&self, seq: i64, limit: u32) -> Result<Vec<(i64, String)>, ToolError> {
-        let sql = "select seq, document_id from kb_outbox where seq > $1 order by seq limit $2";
-        Ok(
-            on_db!(&self.db, pool => sqlx::query_as(sql).bind(seq).bind(i64::from(limit)).fetch_all(pool).await)?,
-        )
     }
 
     /// Up to `limit` live documents after `id`, in the order of ids.

@@ -25,9 +25,9 @@ const DELETED_BEFORE_MERGE: f32 = 0.2;
 
 /// An open index.
 pub struct LexicalIndex {
-    reader: IndexReader,
-    fields: Fields,
-    writer: Mutex<IndexWriter>,
+    pub(super) reader: IndexReader,
+    pub(super) fields: Fields,
+    pub(super) writer: Mutex<IndexWriter>,
 }
 
 /// An index and what it says of itself.
@@ -42,10 +42,19 @@ impl LexicalIndex {
     /// Opens the index in `dir`. One that cannot be read, or that another version wrote, is emptied.
     pub fn open(dir: &Path) -> Result<Opened, LexicalError> {
         std::fs::create_dir_all(dir)?;
-        let (index, payload) = match existing(dir) {
-            Some(found) => found,
-            None => (create(dir)?, None),
-        };
+        match existing(dir) {
+            Some((index, payload)) => Self::with(index, payload),
+            None => Self::with(create(dir)?, None),
+        }
+    }
+
+    /// Opens the index in `dir`, if there is one of this version that can be read.
+    pub fn read(dir: &Path) -> Result<Option<Opened>, LexicalError> {
+        let found = existing(dir).map(|(index, payload)| Self::with(index, payload));
+        found.transpose()
+    }
+
+    fn with(index: Index, payload: Option<Payload>) -> Result<Opened, LexicalError> {
         let (_, fields) = schema::schema();
         schema::register(&index);
         let options = IndexWriterOptions::builder()
@@ -67,15 +76,6 @@ impl LexicalIndex {
             writer: Mutex::new(writer),
         };
         Ok(Opened { index, payload })
-    }
-
-    /// Empties the index, durably and without a payload: until the next payload it counts as unfinished.
-    pub fn clear(&self) -> Result<(), LexicalError> {
-        let mut writer = self.writer.lock().unwrap_or_else(PoisonError::into_inner);
-        writer.delete_all_documents()?;
-        writer.commit()?;
-        self.reader.reload()?;
-        Ok(())
     }
 
     /// Makes `changes` durable and visible in one commit that carries `payload`. After an error nothing of it is there.

@@ -1,5 +1,6 @@
 //! The lexical index: BM25 over chunks, in tantivy. A cache: everything in it can be rebuilt from the database.
 
+mod erase;
 mod index;
 mod query;
 mod schema;
@@ -85,9 +86,9 @@ pub enum LexicalError {
     /// The index directory could not be used.
     #[error("index directory: {0}")]
     Io(#[from] std::io::Error),
-    /// A writer is there already, or went away after an error.
-    #[error("the index writer is not available")]
-    NoWriter,
+    /// Files that hold erased text are still read by somebody.
+    #[error("segments that hold erased documents are still in use")]
+    InUse,
 }
 
 #[cfg(test)]
