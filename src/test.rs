@@ -13,7 +13,7 @@ use crate::{
     },
     db::{DatabaseConfig, Db},
     project::{Projects, Scope, workspace::Workspaces},
-    tool::{Builder, Caller, Changes, Host, Parts, Pool, Registry, Tasks, Tool, ToolError},
+    tool::{Builder, Caller, Changes, Host, Parts, Pool, Registry, Tasks, Tool, ToolError, Upkeep},
 };
 
 /// A host over a fresh data directory.
@@ -33,6 +33,7 @@ async fn host_at(clock: Clock) -> (Host, TempDir) {
         workspaces: Workspaces::new(dir.path()),
         changes: Changes::default(),
         tasks: Tasks::default(),
+        upkeep: Upkeep::default(),
     };
     (host, dir)
 }
@@ -99,6 +100,7 @@ pub async fn team_at(clock: Clock, mount: impl AsyncFnOnce(Builder, &Host) -> Bu
             clock: host.clock.clone(),
             pool: Pool::new(4),
             changes: host.changes.clone(),
+            upkeep: host.upkeep.clone(),
         })
         .unwrap();
     let principal = token(&authority, &["*"], &["*"], &["mcp:admin", "hub:admin"]).await;

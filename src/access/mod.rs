@@ -15,7 +15,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 pub use authority::{Authority, BadToken, Denied, NewToken, TokenInfo};
-use grant::Grant;
+use grant::{Allow, Grant};
 use quota::Quota;
 pub use scope::{Access, ServerId};
 
@@ -56,4 +56,31 @@ pub struct Principal {
     pub expires_ms: Option<Millis>,
     /// Its share of the hub.
     pub quota: Arc<Quota>,
+}
+
+/// The id of the hub itself; no token has one like it.
+const HUB: &str = "hub";
+
+impl Principal {
+    /// The hub itself, at the upkeep of what its callers have left with it. No token speaks for it, and it holds no scope: what
+    /// it may call is what the server that it works for declares.
+    pub fn hub() -> Self {
+        Self {
+            id: HUB.into(),
+            name: HUB.into(),
+            grant: Grant {
+                projects: Allow::All,
+                agents: Allow::All,
+                scopes: scope::Scopes::default(),
+                tools: tools::ToolFilter::default(),
+            },
+            expires_ms: None,
+            quota: Arc::new(Quota::new(&LimitsConfig::default())),
+        }
+    }
+
+    /// Whether it is the hub itself.
+    pub fn is_hub(&self) -> bool {
+        &*self.id == HUB
+    }
 }

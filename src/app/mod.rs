@@ -19,7 +19,7 @@ use crate::{
     edge::{Hub, Load},
     observe,
     project::{Projects, workspace::Workspaces},
-    tool::{Changes, Host, Parts, Pool, Registry, Tasks},
+    tool::{Changes, Host, Parts, Pool, Registry, Tasks, Upkeep},
 };
 
 /// The file that holds the administrator's token, in the data directory.
@@ -63,6 +63,7 @@ impl App {
             workspaces: Workspaces::new(&store.data),
             changes: Changes::default(),
             tasks: Tasks::default(),
+            upkeep: Upkeep::default(),
         };
         let mut engines = Engines::default();
         for server in settings.servers.enabled() {
@@ -75,6 +76,7 @@ impl App {
             clock: store.clock,
             pool: Pool::new(settings.limits.blocking_threads),
             changes: host.changes.clone(),
+            upkeep: host.upkeep.clone(),
         })?;
         let metrics = observe::start_metrics()?;
         let kept = metrics.clone();

@@ -182,7 +182,7 @@ impl Builder {
                 .retain(|wire| !disabled.contains(wire.spec().name));
         }
         let tools = || self.servers.values().flat_map(|m| &m.tools);
-        Ok(Arc::new(Registry {
+        let registry = Arc::new(Registry {
             by_name: tools()
                 .map(|e| (e.tool.spec().name, Arc::clone(&e.tool)))
                 .collect(),
@@ -190,7 +190,9 @@ impl Builder {
             servers: self.servers,
             parts,
             running,
-        }))
+        });
+        registry.parts.upkeep.follow(&registry);
+        Ok(registry)
     }
 
     fn check(&self) -> Result<(), BadRegistry> {

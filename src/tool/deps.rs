@@ -1,6 +1,6 @@
 //! Which tools of other servers a server may call in-process, and the check that this makes no circle.
 
-use super::{Access, ServerId};
+use super::{Access, ServerId, Tool, ToolError, ToolServer};
 
 /// One tool that another server's tools may call, and the access they may use.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -31,6 +31,19 @@ impl Dep {
             access: Access::Write,
         }
     }
+}
+
+/// What `server` may do with the tool `T`, by the `calls` it declares.
+pub fn access<T: Tool>(server: ServerId, calls: &[Dep]) -> Result<Access, ToolError> {
+    let declared = calls
+        .iter()
+        .find(|dep| dep.server == T::Server::ID && dep.tool == T::NAME);
+    declared.map(|dep| dep.access).ok_or_else(|| {
+        let tool = T::NAME;
+        ToolError::internal(format!(
+            "{server} calls {tool} without declaring it in CALLS"
+        ))
+    })
 }
 
 /// A circle among the servers' calls, if there is one: the servers on it, in order.

@@ -4,7 +4,7 @@ use std::{future::Future, path::PathBuf, time::Duration};
 
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
-use super::Changes;
+use super::{Changes, Upkeep};
 use crate::{base::clock::Clock, db::Db, project::workspace::Workspaces};
 
 /// What the hub offers to its servers. Cheap to clone.
@@ -22,6 +22,8 @@ pub struct Host {
     pub changes: Changes,
     /// Work beyond a single call.
     pub tasks: Tasks,
+    /// Calls to other servers from such work.
+    pub upkeep: Upkeep,
 }
 
 /// Background work of the hub: started by name, stopped and awaited when the hub drains. Cheap to clone.

@@ -21,6 +21,7 @@ mod route;
 mod running;
 mod schema;
 mod spec;
+mod upkeep;
 mod wire;
 
 use std::{future::Future, time::Duration};
@@ -49,6 +50,7 @@ pub use route::{Method, Route};
 pub use running::Running;
 pub use schema::{AGENT_ID, PROJECT_ID};
 pub use spec::{Face, Hints, Spec};
+pub use upkeep::Upkeep;
 pub use wire::{DynWire, Wire, WireBody, WireReply, WireRequest, WireSet, status_of};
 
 pub use crate::access::{Access, ServerId};

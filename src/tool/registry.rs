@@ -11,9 +11,10 @@ use serde_json::{Map, Value};
 
 use super::{
     AGENT_ID, Builder, Caller, Changes, Ctx, DynTool, DynWire, Face, Offer, PROJECT_ID, Pool,
-    Route, ServerId, Spec, Target, Tool, ToolError, ToolServer,
+    Route, ServerId, Spec, Target, Tool, ToolError, ToolServer, Upkeep,
     bound::Bound,
     builder::Mounted,
+    deps,
     pipeline::{Admitted, Request, no_such_scope},
     running::Running,
 };
@@ -42,6 +43,8 @@ pub struct Parts {
     pub pool: Pool,
     /// Tells of changes.
     pub changes: Changes,
+    /// Leads the servers' background work here.
+    pub upkeep: Upkeep,
 }
 
 /// All tools of all enabled servers.
@@ -222,18 +225,7 @@ impl Registry {
         args: T::Args,
     ) -> Result<T::Output, ToolError> {
         let call = ctx.inner();
-        let declared = call
-            .spec
-            .calls
-            .iter()
-            .find(|d| d.server == T::Server::ID && d.tool == T::NAME);
-        let dep = declared.ok_or_else(|| {
-            ToolError::internal(format!(
-                "{} calls {} without declaring it in CALLS",
-                call.spec.server,
-                T::NAME
-            ))
-        })?;
+        let access = deps::access::<T>(call.spec.server, call.spec.calls)?;
         let bound = call.registry.bound::<T>()?;
         let admitted = call
             .registry
@@ -245,7 +237,7 @@ impl Registry {
                     call.scope.agent.as_str().into(),
                 )),
                 origin: Origin::Module,
-                delegated: Some(dep.access),
+                delegated: Some(access),
                 parent: Some(Arc::clone(&call.id)),
                 request: call.request.clone(),
                 cancel: call.cancel.child_token(),
@@ -260,7 +252,7 @@ impl Registry {
         done
     }
 
-    fn bound<T: Tool>(&self) -> Result<Arc<Bound<T>>, ToolError> {
+    pub(super) fn bound<T: Tool>(&self) -> Result<Arc<Bound<T>>, ToolError> {
         let typed = self.typed.get(&TypeId::of::<T>());
         typed.and_then(|any| Arc::clone(any).downcast().ok()).ok_or_else(|| {
             let (server, tool) = (T::Server::ID, T::NAME);

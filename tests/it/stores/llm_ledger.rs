@@ -15,7 +15,7 @@ use syndarix::{
         record::{Began, Ended, Event, Kind, Outcome, Status},
         store::Store,
     },
-    tool::{Changes, Host, Tasks},
+    tool::{Changes, Host, Tasks, Upkeep},
 };
 
 /// 2026-11-23, a Monday, 12:00 UTC.
@@ -33,6 +33,7 @@ fn host(db: &Db, clock: &Clock) -> Host {
         clock: clock.clone(),
         changes: Changes::default(),
         tasks: Tasks::default(),
+        upkeep: Upkeep::default(),
     }
 }
 
