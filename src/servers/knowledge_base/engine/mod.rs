@@ -6,3 +6,4 @@ pub mod embed;
 pub mod extract;
 pub mod lexical;
 pub mod similar;
+pub mod vectors;
