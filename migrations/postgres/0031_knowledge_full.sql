@@ -14,6 +14,9 @@ create index kb_document_scope on kb_document (scope, id) where deleted_ms is nu
 
 alter table kb_chunk add column symbol text;
 alter table kb_chunk add column tokens bigint not null default 0;
+-- Hash of the passage that was embedded for it: its row in kb_embedding. Nothing until that was done.
+alter table kb_chunk add column passage_hash text;
+create index kb_chunk_passage on kb_chunk (scope, passage_hash) where passage_hash is not null;
 create index kb_chunk_text on kb_chunk (scope, text_hash);
 
 -- A folder or repository that is followed by sync_source.
@@ -56,6 +59,11 @@ create table kb_generation (
   job_id text,
   -- The outbox entry up to which every document has its vectors.
   seq bigint not null,
+  -- Documents up to this id have been looked at since it was begun; null when all have.
+  after_id text,
+  -- The hub that makes its vectors.
+  lease_owner text,
+  lease_until_ms bigint not null default 0,
   error text,
   created_ms bigint not null,
   switched_ms bigint

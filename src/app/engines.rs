@@ -19,8 +19,9 @@ use crate::{
 #[derive(Default)]
 pub struct Engines {
     open: BTreeMap<ServerId, Mounted>,
-    /// The one that follows its own settings while it is open.
+    /// Those that follow their own settings while they are open.
     llm_gateway: Option<Arc<LlmGateway>>,
+    knowledge_base: Option<Arc<KnowledgeBase>>,
 }
 
 impl Engines {
@@ -41,14 +42,25 @@ impl Engines {
     }
 
     /// Checks what the servers that follow their settings are to follow. What comes back makes it so.
-    pub fn prepare(&self, settings: &Servers) -> anyhow::Result<impl FnOnce() + use<>> {
-        let next = match self.llm_gateway.clone() {
-            Some(gateway) => Some((gateway.prepare(&settings.llm_gateway)?, gateway)),
+    pub fn prepare(&self, old: &Servers, new: &Servers) -> anyhow::Result<impl FnOnce() + use<>> {
+        let changed = old.llm_gateway != new.llm_gateway;
+        let models = match self.llm_gateway.clone().filter(|_| changed) {
+            Some(gateway) => Some((gateway.prepare(&new.llm_gateway)?, gateway)),
+            None => None,
+        };
+        let changed = old.knowledge_base != new.knowledge_base;
+        let knowledge = match self.knowledge_base.clone().filter(|_| changed) {
+            Some(base) => Some((base.prepare(&new.knowledge_base)?, base)),
             None => None,
         };
         Ok(move || {
-            if let Some((setup, gateway)) = next {
+            if let Some((setup, gateway)) = models {
                 gateway.follow(setup);
+                tracing::info!("the settings of llm_gateway were changed");
+            }
+            if let Some((provider, base)) = knowledge {
+                base.follow(provider);
+                tracing::info!("the settings of knowledge_base were changed");
             }
         })
     }
@@ -85,7 +97,8 @@ impl Engines {
             }
             ServerId::Git => Mounted::new(Git::open(own.git.clone(), host).await?),
             ServerId::KnowledgeBase => {
-                Mounted::new(KnowledgeBase::open(own.knowledge_base.clone(), host).await?)
+                let base = KnowledgeBase::open(own.knowledge_base.clone(), host).await?;
+                Mounted::shared(self.knowledge_base.insert(Arc::new(base)))
             }
             ServerId::Issues => Mounted::new(Issues::open(own.issues.clone(), host).await?),
             ServerId::FileSystem => {

@@ -16,7 +16,9 @@ impl App {
         // What may fail comes first.
         let filter = observe::log_filter(&settings.observe)?;
         if settings.servers != self.settings.servers {
-            let follow = self.engines.prepare(&settings.servers)?;
+            let follow = self
+                .engines
+                .prepare(&self.settings.servers, &settings.servers)?;
             for server in settings.servers.enabled() {
                 let own = &settings.servers;
                 if self.engines.open(server, own, &self.host).await? {
@@ -33,10 +35,7 @@ impl App {
                 ..self.hub.clone()
             };
             ports.replace(&self.hub, fresh);
-            if settings.servers.llm_gateway != self.settings.servers.llm_gateway {
-                follow();
-                tracing::info!("the settings of llm_gateway were changed");
-            }
+            follow();
             self.log_servers(&settings);
             for (server, address) in ports.bound().servers {
                 if !before.servers.contains_key(&server) {

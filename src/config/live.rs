@@ -36,6 +36,11 @@ impl Settings {
         keep!(audit);
         keep!(limits.blocking_threads);
         keep!(observe.format);
+        // The one part of a server's settings that is followed where the rest is not.
+        let embedding = std::mem::replace(
+            &mut settings.servers.knowledge_base.embedding,
+            self.servers.knowledge_base.embedding.clone(),
+        );
         for server in ServerId::ALL {
             if open(server)
                 && !FOLLOWING.contains(&server)
@@ -49,6 +54,7 @@ impl Settings {
                 settings.servers.set_listen(server, old.listen.clone());
             }
         }
+        settings.servers.knowledge_base.embedding = embedding;
         Live { settings, waiting }
     }
 }
@@ -69,6 +75,7 @@ mod tests {
              [observe]\nlog = \"debug\"\nformat = \"json\"\n\
              [servers.git]\nlisten = \"127.0.0.1:2\"\nemail_domain = \"x.test\"\n\
              [servers.llm_gateway]\nmock = false\n\
+             [servers.knowledge_base.embedding]\nprovider = \"none\"\n\
              [servers.issues]\nlease_s = 5\nlisten = \"off\"\ndisabled_tools = [\"create_issue\"]\n",
         );
         let live = old.live(&new, |server| server != ServerId::Git);
@@ -93,6 +100,7 @@ mod tests {
         assert_eq!(now.listen(ServerId::Git).as_deref(), Some("127.0.0.1:2"));
         assert_eq!(now.servers.git, new.servers.git);
         assert_eq!(now.servers.llm_gateway, new.servers.llm_gateway);
+        assert_eq!(now.servers.knowledge_base, new.servers.knowledge_base);
         assert_eq!(now.servers.issues, old.servers.issues);
         let issues = now.servers.common(ServerId::Issues);
         assert_eq!(

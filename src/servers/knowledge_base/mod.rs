@@ -1,6 +1,7 @@
 //! kb-mcp: what the team knows, found again with citations, per project or globally.
 
 mod config;
+pub mod embedding;
 pub mod engine;
 mod feed;
 mod indexer;
@@ -13,9 +14,10 @@ mod routes;
 pub mod store;
 pub mod tools;
 
-pub use config::Config;
+pub use config::{Config, EmbeddingConfig, ProviderConfig};
 
 use crate::tool::prelude::*;
+use embedding::{Embedding, Provider};
 use feed::Feed;
 use indexer::Indexer;
 use store::KnowledgeStore;
@@ -34,6 +36,7 @@ const PATIENCE: Duration = Duration::from_secs(5);
 pub struct KnowledgeBase {
     store: KnowledgeStore,
     indexer: Indexer,
+    embedding: Embedding,
     config: Config,
 }
 
@@ -50,12 +53,24 @@ impl KnowledgeBase {
         host.tasks.spawn("knowledge-expiry", |stop| {
             memory::sweep(expiring, announce, clock, stop)
         });
-        let indexer = Indexer::start(store.clone(), feed, dir, &host.tasks).await?;
+        let indexer = Indexer::start(store.clone(), feed.clone(), dir, &host.tasks).await?;
+        let embedding = Embedding::start(&config.embedding, store.clone(), feed, host)?;
         Ok(Self {
             store,
             indexer,
+            embedding,
             config,
         })
+    }
+
+    /// Checks new settings; nothing changes yet.
+    pub fn prepare(&self, config: &Config) -> Result<Option<Provider>, ToolError> {
+        Provider::of(&config.embedding)
+    }
+
+    /// Has vectors made by `provider` from now on.
+    pub fn follow(&self, provider: Option<Provider>) {
+        self.embedding.follow(provider);
     }
 }
 
@@ -79,6 +94,7 @@ impl KnowledgeBase {
 
 impl ToolServer for KnowledgeBase {
     const ID: ServerId = ServerId::KnowledgeBase;
+    const CALLS: &'static [Dep] = &[Dep::write(ServerId::LlmGateway, "embed")];
     const ROUTES: &'static [Route] = routes::ROUTES;
     const RESOURCES: &'static [Resource] = resources::RESOURCES;
     const PROMPTS: &'static [Prompt] = prompts::PROMPTS;

@@ -1,6 +1,8 @@
 //! The SQL of the knowledge base. SQL is the truth; the search index follows the outbox that is written with each change.
 
+mod embeddings;
 mod feed;
+mod generations;
 mod hits;
 mod list;
 mod memory;
@@ -9,6 +11,8 @@ mod read;
 mod update;
 mod write;
 
+pub use embeddings::{Made, Passage, Passages, VectorRows, missing, numbers};
+pub use generations::{Generation, HUB_SCOPE};
 pub use hits::HitRow;
 pub use list::DocumentsFilter;
 pub use memory::{MemoryFilter, MemoryRow, NewMemory};
