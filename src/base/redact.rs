@@ -36,9 +36,10 @@ const SECRET_STARTS: [&str; 10] = [
     "Bearer ",
 ];
 
-/// A copy of `args` that is safe and small enough to keep.
-pub fn arguments(args: &Map<String, Value>) -> Value {
-    object(args, 0)
+/// A copy of `args` that is safe and small enough to keep. Of what stands at one of the paths in `content`, such as
+/// `source.text` or `edits.new_text`, which lead through lists as if they were not there, only the size is kept.
+pub fn arguments(args: &Map<String, Value>, content: &[&str]) -> Value {
+    object(args, 0, content)
 }
 
 /// `text` with everything that looks like a secret masked.
@@ -73,16 +74,22 @@ pub fn text(text: &str) -> String {
     }
 }
 
-fn object(map: &Map<String, Value>, depth: usize) -> Value {
+fn object(map: &Map<String, Value>, depth: usize, content: &[&str]) -> Value {
     map.iter()
         .take(MAX_ITEMS)
         .map(|(key, value)| {
             let lower = key.to_ascii_lowercase();
             let secret = value.is_string() && SECRET_KEYS.iter().any(|s| lower.contains(s));
+            let below: Vec<&str> = content
+                .iter()
+                .filter_map(|path| path.strip_prefix(key.as_str())?.strip_prefix('.'))
+                .collect();
             let kept = if secret {
                 MASK.into()
+            } else if content.contains(&key.as_str()) {
+                size(value)
             } else {
-                self::value(value, depth + 1)
+                self::value(value, depth + 1, &below)
             };
             (key.clone(), kept)
         })
@@ -90,7 +97,16 @@ fn object(map: &Map<String, Value>, depth: usize) -> Value {
         .into()
 }
 
-fn value(value: &Value, depth: usize) -> Value {
+/// How much there is of what is not kept.
+fn size(value: &Value) -> Value {
+    match value {
+        Value::String(s) => format!("({} bytes)", s.len()).into(),
+        Value::Array(_) | Value::Object(_) => format!("({} bytes)", value.to_string().len()).into(),
+        other => other.clone(),
+    }
+}
+
+fn value(value: &Value, depth: usize, content: &[&str]) -> Value {
     match value {
         Value::String(s) => {
             let masked = text(s);
@@ -108,9 +124,9 @@ fn value(value: &Value, depth: usize) -> Value {
         Value::Array(items) => items
             .iter()
             .take(MAX_ITEMS)
-            .map(|v| self::value(v, depth + 1))
+            .map(|v| self::value(v, depth + 1, content))
             .collect(),
-        Value::Object(map) => object(map, depth),
+        Value::Object(map) => object(map, depth, content),
         other => other.clone(),
     }
 }
@@ -126,12 +142,28 @@ mod tests {
             "api_key": "abc", "body": "x".repeat(1000), "note": "use syx_ABCDEFGHIJKLMNOP now",
             "headers": {"Authorization": "Bearer abcdefghijklmnop"}, "max_tokens": 5
         });
-        let kept = arguments(args.as_object().unwrap());
+        let kept = arguments(args.as_object().unwrap(), &[]);
         assert_eq!(kept["api_key"], MASK);
         assert_eq!(kept["note"], "use [redacted] now");
         assert_eq!(kept["headers"]["Authorization"], MASK);
         assert_eq!(kept["max_tokens"], 5);
         assert!(kept["body"].as_str().unwrap().ends_with("… (1000 bytes)"));
+    }
+
+    #[test]
+    fn of_content_only_the_size_is_kept() {
+        let args = json!({
+            "source": {"text": "a plan", "uri": "x"}, "query": "plan", "note": null,
+            "documents": [{"text": "one", "name": "n"}, {"text": ["two"]}],
+        });
+        let content = ["source.text", "query", "documents.text", "note"];
+        assert_eq!(
+            arguments(args.as_object().unwrap(), &content),
+            json!({
+                "source": {"text": "(6 bytes)", "uri": "x"}, "query": "(4 bytes)", "note": null,
+                "documents": [{"text": "(3 bytes)", "name": "n"}, {"text": "(7 bytes)"}],
+            })
+        );
     }
 
     #[test]

@@ -95,6 +95,9 @@ pub trait Tool: Send + Sync + 'static {
     const TASK: Option<Duration> = None;
     /// Who may call it.
     const FACE: Face = Face::Everywhere;
+    /// Arguments that hold content, such as a document's text: the audit log keeps their size alone. Paths as
+    /// [`crate::base::redact::arguments`] has them.
+    const CONTENT: &'static [&'static str] = &[];
     /// What clients are told of its effects.
     const HINTS: Hints = Hints::of(Self::ACCESS);
     /// Does the work. It runs admitted, validated, under deadline and cancellation.

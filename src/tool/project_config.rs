@@ -64,6 +64,7 @@ impl ProjectConfig {
             input: Arc::default(),
             input_pinned: Arc::default(),
             output: Arc::new(schema::of_output::<Output>()),
+            content: &[],
             calls: &[],
         }))
     }

@@ -167,7 +167,7 @@ impl Registry {
             .parts
             .audit
             .keeps_arguments()
-            .then(|| redact::arguments(&args).to_string());
+            .then(|| redact::arguments(&args, tool.spec().content).to_string());
         let bound = caller.pin.or_bound(&caller.principal);
         let named = name(
             PROJECT_ID,

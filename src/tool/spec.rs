@@ -68,6 +68,8 @@ pub struct Spec {
     pub input_pinned: Arc<Map<String, Value>>,
     /// Its output schema.
     pub output: Arc<Map<String, Value>>,
+    /// Arguments of which only the size is written down.
+    pub content: &'static [&'static str],
     /// What its server may call.
     pub calls: &'static [Dep],
 }
@@ -93,6 +95,7 @@ impl Spec {
             input: Arc::new(schema::with_scope(&pinned)),
             input_pinned: Arc::new(pinned),
             output: Arc::new(schema::of_output::<T::Output>()),
+            content: T::CONTENT,
             calls: T::Server::CALLS,
         }
     }

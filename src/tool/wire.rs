@@ -181,7 +181,7 @@ impl Registry {
         caller: Caller,
         request: WireRequest,
     ) -> Result<WireReply, ToolError> {
-        let kept = || redact::arguments(&wire.arguments(&request)).to_string();
+        let kept = || redact::arguments(&wire.arguments(&request), wire.spec().content).to_string();
         let arguments = self.audit().keeps_arguments().then(kept);
         let admitted = self.admit_pinned(wire.spec(), caller, arguments).await?;
         let done = admitted.guard(wire.run(&admitted.ctx, request)).await;

@@ -107,6 +107,7 @@ impl Tool for EditFile {
                                  byte order mark, encoding and mode bits stay. Use write_file for a whole new file. Returns a unified diff and \
                                  the new etag; with dryRun only the diff.";
     const ACCESS: Access = Access::Write;
+    const CONTENT: &'static [&'static str] = &["edits"];
     const HINTS: Hints = Hints {
         destructive: true,
         ..Hints::of(Access::Write)

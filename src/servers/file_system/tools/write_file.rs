@@ -87,6 +87,7 @@ impl Tool for WriteFile {
                                  parts of a file: it is shorter and keeps the rest as it is. Pass if_match to be sure that you replace what \
                                  you read. Returns the file's new etag and size; it is on the disk when this returns.";
     const ACCESS: Access = Access::Write;
+    const CONTENT: &'static [&'static str] = &["content"];
     const HINTS: Hints = Hints {
         destructive: true,
         ..Hints::of(Access::Write)

@@ -92,6 +92,7 @@ impl Tool for AddDocument {
         makes a new version; the same content changes nothing. Returns the document's id, version, outcome (created, \
         updated or unchanged) and seq.";
     const ACCESS: Access = Access::Write;
+    const CONTENT: &'static [&'static str] = &["source.text", "title", "metadata"];
     const HINTS: Hints = Hints {
         destructive: false,
         idempotent: true,

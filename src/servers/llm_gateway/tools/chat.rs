@@ -158,6 +158,7 @@ impl Tool for Chat {
         cost recorded for your project. Use embed for vectors, list_models for names, explain_route to see in advance who would \
         answer. The text comes in pieces while the model writes; returns the whole message with finish reason, tokens and cost.";
     const ACCESS: Access = Access::Write;
+    const CONTENT: &'static [&'static str] = &["messages"];
     const HINTS: Hints = Hints {
         destructive: false,
         idempotent: false,

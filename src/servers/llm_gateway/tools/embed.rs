@@ -83,6 +83,7 @@ impl Tool for Embed {
         recorded for your project. To search what the team knows, the knowledge base is simpler. Returns one vector a \
         text, in order: large, so ask for few texts at a time.";
     const ACCESS: Access = Access::Write;
+    const CONTENT: &'static [&'static str] = &["input"];
     const HINTS: Hints = Hints {
         destructive: false,
         idempotent: false,
