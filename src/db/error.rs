@@ -26,6 +26,9 @@ pub enum DbError {
     /// The database takes nothing, and too much waits for it already.
     #[error("the database does not keep up")]
     Backlog,
+    /// Somebody reads an old state of the database for too long.
+    #[error("the database's log is still read by somebody")]
+    Busy,
     /// The database is closing.
     #[error("the database is closing")]
     Closed,

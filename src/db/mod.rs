@@ -122,6 +122,22 @@ impl Db {
         }
     }
 
+    /// Removes from the database's files what they hold of rows that are deleted. The embedded database is written anew, at
+    /// some seconds a gigabyte, and its log emptied: nothing of them is left. PostgreSQL is told to free the rows of `tables`:
+    /// their bytes are overwritten when the space is used again, and its own log and backups are its administrator's affair.
+    pub async fn scrub(&self, tables: &[&'static str]) -> Result<(), DbError> {
+        match self {
+            Self::Sqlite(sqlite) => sqlite.writer().scrub().await,
+            Self::Postgres(pool) => {
+                for table in tables {
+                    let sql = sqlx::AssertSqlSafe(format!("vacuum {table}"));
+                    sqlx::query(sql).execute(pool).await?;
+                }
+                Ok(())
+            }
+        }
+    }
+
     /// `sqlite` or `postgres`.
     pub fn kind(&self) -> &'static str {
         match self {

@@ -26,6 +26,8 @@ impl Sqlite {
             .foreign_keys(true)
             .busy_timeout(Duration::from_secs(10))
             .pragma("trusted_schema", "OFF")
+            // What is deleted is overwritten.
+            .pragma("secure_delete", "ON")
             .pragma("temp_store", "MEMORY")
             .statement_cache_capacity(256)
             .disable_statement_logging();

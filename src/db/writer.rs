@@ -11,6 +11,9 @@ use super::{DbError, Tx, error::sqlx_is_full};
 const QUEUE: usize = 1024;
 /// Most commands in one commit: bounds how long the first waits for the last.
 const BATCH: usize = 128;
+/// How often the log's end is tried, and the pause between.
+const TRIES: u32 = 100;
+const PAUSE: std::time::Duration = std::time::Duration::from_millis(50);
 
 /// What the commit did, told to every command in it.
 type Committed<'a> = Result<(), &'a sqlx::Error>;
@@ -21,6 +24,7 @@ type Command = Box<dyn for<'t> FnOnce(Tx<'t>) -> BoxFuture<'t, (bool, Reply)> + 
 
 enum Message {
     Run(Command),
+    Scrub(oneshot::Sender<Result<(), DbError>>),
     Close(oneshot::Sender<()>),
 }
 
@@ -66,6 +70,14 @@ impl Writer {
         answered.await.map_err(|_| DbError::Closed)?
     }
 
+    /// Writes the database anew and empties its log. Commands wait meanwhile; readers do not.
+    pub(super) async fn scrub(&self) -> Result<(), DbError> {
+        let (done, scrubbed) = oneshot::channel();
+        let sent = self.queue.send(Message::Scrub(done)).await;
+        sent.map_err(|_| DbError::Closed)?;
+        scrubbed.await.map_err(|_| DbError::Closed)?
+    }
+
     /// Runs what is queued, then closes the connection.
     pub(super) async fn close(&self) {
         let (done, closed) = oneshot::channel();
@@ -86,14 +98,18 @@ async fn run(mut conn: SqliteConnection, mut inbox: mpsc::Receiver<Message>) {
     let mut batch = Vec::with_capacity(BATCH);
     while inbox.recv_many(&mut batch, BATCH).await > 0 {
         let mut commands = Vec::with_capacity(batch.len());
-        let mut closing = Vec::new();
+        let (mut scrubs, mut closing) = (Vec::new(), Vec::new());
         for message in batch.drain(..) {
             match message {
                 Message::Run(command) => commands.push(command),
+                Message::Scrub(done) => scrubs.push(done),
                 Message::Close(done) => closing.push(done),
             }
         }
         commit(&mut conn, commands).await;
+        for done in scrubs {
+            let _gone = done.send(scrub(&mut conn).await);
+        }
         if !closing.is_empty() {
             if let Err(error) = conn.close().await {
                 tracing::warn!(%error, "closing the database");
@@ -104,6 +120,26 @@ async fn run(mut conn: SqliteConnection, mut inbox: mpsc::Receiver<Message>) {
             return;
         }
     }
+}
+
+/// Overwriting what is deleted leaves bytes of rows that were moved between pages: only writing all pages anew does not. Its
+/// copy is a file, for it may be larger than memory.
+async fn scrub(conn: &mut SqliteConnection) -> Result<(), DbError> {
+    let vacuumed = conn
+        .execute("pragma temp_store = file; vacuum; pragma temp_store = memory")
+        .await;
+    vacuumed?;
+    // Whoever reads an older state keeps the log: not for long.
+    for _ in 0..TRIES {
+        let (busy, ..): (i64, i64, i64) = sqlx::query_as("pragma wal_checkpoint(truncate)")
+            .fetch_one(&mut *conn)
+            .await?;
+        if busy == 0 {
+            return Ok(());
+        }
+        tokio::time::sleep(PAUSE).await;
+    }
+    Err(DbError::Busy)
 }
 
 /// Runs `commands` in one transaction and answers them all.

@@ -8,11 +8,13 @@ mod indexer;
 mod memory;
 pub mod model;
 mod prompts;
+pub mod purge;
 mod resources;
 mod retrieve;
 mod routes;
 pub mod store;
 pub mod tools;
+mod verify;
 
 pub use config::{Config, EmbeddingConfig, ProviderConfig};
 
@@ -20,12 +22,15 @@ use crate::tool::prelude::*;
 use embedding::{Embedding, Provider};
 use feed::Feed;
 use indexer::Indexer;
+use purge::Scrubber;
 use store::KnowledgeStore;
 use tools::{
     add_document::AddDocument, delete_document::DeleteDocument, forget_memory::ForgetMemory,
-    get_document::GetDocument, list_documents::ListDocuments, read_knowledge::ReadKnowledge,
-    recall_memory::RecallMemory, save_memory::SaveMemory, search_knowledge::SearchKnowledge,
-    update_document::UpdateDocument,
+    get_document::GetDocument, knowledge_stats::KnowledgeStats, list_documents::ListDocuments,
+    read_knowledge::ReadKnowledge, recall_memory::RecallMemory,
+    reindex_knowledge::ReindexKnowledge, save_memory::SaveMemory,
+    search_knowledge::SearchKnowledge, update_document::UpdateDocument,
+    verify_knowledge::VerifyKnowledge,
 };
 
 /// How long a search waits for `min_seq`, or for an index that is being rebuilt.
@@ -37,6 +42,7 @@ pub struct KnowledgeBase {
     store: KnowledgeStore,
     indexer: Indexer,
     embedding: Embedding,
+    scrubber: Scrubber,
     config: Config,
 }
 
@@ -55,10 +61,12 @@ impl KnowledgeBase {
         });
         let indexer = Indexer::start(store.clone(), feed.clone(), dir, &host.tasks).await?;
         let embedding = Embedding::start(&config.embedding, store.clone(), feed, host)?;
+        let scrubber = Scrubber::start(store.clone(), &host.tasks);
         Ok(Self {
             store,
             indexer,
             embedding,
+            scrubber,
             config,
         })
     }
@@ -110,6 +118,9 @@ impl ToolServer for KnowledgeBase {
             .add::<SearchKnowledge>()
             .add::<SaveMemory>()
             .add::<RecallMemory>()
-            .add::<ForgetMemory>();
+            .add::<ForgetMemory>()
+            .add::<KnowledgeStats>()
+            .add::<VerifyKnowledge>()
+            .add::<ReindexKnowledge>();
     }
 }

@@ -12,6 +12,9 @@ pub const ROUTES: &[Route] = &[
         "/api/v1/knowledge/documents/{document_id}",
         "update_document",
     ),
+    Route::get("/api/v1/knowledge/stats", "knowledge_stats"),
+    Route::post("/api/v1/knowledge/verify", "verify_knowledge"),
+    Route::post("/api/v1/knowledge/reindex", "reindex_knowledge"),
     Route::delete(
         "/api/v1/knowledge/documents/{document_id}",
         "delete_document",

@@ -7,8 +7,10 @@ mod hits;
 mod list;
 mod memory;
 mod outbox;
+mod purge;
 mod read;
 mod update;
+mod verify;
 mod write;
 
 pub use embeddings::{Made, Passage, Passages, VectorRows, missing, numbers};
@@ -19,6 +21,7 @@ pub use memory::{MemoryFilter, MemoryRow, NewMemory};
 pub use outbox::{Entry, Op};
 pub use read::{ChunkRow, VersionRow};
 pub use update::{Patch, Patched};
+pub use verify::Expected;
 
 use crate::{
     base::clock::Millis, db::Db, on_db, servers::knowledge_base::model::Realm, tool::ToolError,

@@ -4,6 +4,7 @@ pub mod chunk;
 pub mod digest;
 pub mod embed;
 pub mod extract;
+pub mod filter;
 pub mod lexical;
 pub mod similar;
 pub mod vectors;

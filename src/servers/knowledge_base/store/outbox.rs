@@ -62,7 +62,7 @@ impl KnowledgeStore {
         self.counter("pruned").await
     }
 
-    async fn counter(&self, name: &str) -> Result<i64, ToolError> {
+    pub(super) async fn counter(&self, name: &str) -> Result<i64, ToolError> {
         let sql = "select value from kb_counter where name = $1";
         let value: Option<i64> = on_db!(&self.db, pool => sqlx::query_scalar(sql).bind(name).fetch_optional(pool).await)?;
         Ok(value.unwrap_or(0))

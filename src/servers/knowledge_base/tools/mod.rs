@@ -4,17 +4,21 @@ pub mod add_document;
 pub mod delete_document;
 pub mod forget_memory;
 pub mod get_document;
+pub mod knowledge_stats;
 pub mod list_documents;
 mod memory;
 pub mod read_knowledge;
 pub mod recall_memory;
+pub mod reindex_knowledge;
 pub mod save_memory;
 pub mod search_knowledge;
 pub mod update_document;
+pub mod verify_knowledge;
 
 use serde_json::{Map, Value};
 
 use crate::{
+    access::grant::Allow,
     servers::knowledge_base::{model::Realm, store::DocumentRow},
     tool::prelude::*,
 };
@@ -56,6 +60,16 @@ impl Owner {
                 .hint("use scope project, or ask for a token with knowledge_base:admin"),
         )
     }
+}
+
+/// Refuses whoever may not see every project: what is asked of all of them at once tells of each.
+fn everywhere(ctx: &Ctx) -> Result<(), ToolError> {
+    if ctx.principal().grant.projects == Allow::All {
+        return Ok(());
+    }
+    Err(ToolError::forbidden(
+        "this looks at all projects: ask for a token that covers all projects",
+    ))
 }
 
 /// Refuses a NUL character: PostgreSQL stores none, and no text needs one.

@@ -16,6 +16,7 @@ use tantivy::{
 use super::{
     Change, Filter, Found, LexicalError, Payload, Put, Query, SCHEMA_VERSION,
     schema::{self, Fields},
+    statistics::{Known, ScopeStatistics},
 };
 
 /// Memory of the one indexing thread, in bytes; tantivy's least is 15 MB.
@@ -28,6 +29,7 @@ pub struct LexicalIndex {
     pub(super) reader: IndexReader,
     pub(super) fields: Fields,
     pub(super) writer: Mutex<IndexWriter>,
+    counted: Mutex<Known>,
 }
 
 /// An index and what it says of itself.
@@ -74,6 +76,7 @@ impl LexicalIndex {
             reader,
             fields,
             writer: Mutex::new(writer),
+            counted: Mutex::default(),
         };
         Ok(Opened { index, payload })
     }
@@ -155,7 +158,10 @@ impl LexicalIndex {
         let wanted = TopDocs::with_limit(limit)
             .and_offset(offset)
             .order_by_score();
-        let hits = searcher.search(&*query.build(&self.fields, filter), &wanted)?;
+        let counts =
+            ScopeStatistics::new(&searcher, self.fields.scope, &filter.scopes, &self.counted)?;
+        let query = query.build(&self.fields, filter);
+        let hits = searcher.search_with_statistics_provider(&*query, &wanted, &counts)?;
         let mut found = Vec::with_capacity(hits.len());
         for (score, address) in hits {
             let document: TantivyDocument = searcher.doc(address)?;

@@ -2,13 +2,16 @@
 
 mod erase;
 mod index;
+mod inspect;
 mod query;
 mod schema;
 mod snippet;
+mod statistics;
 mod stopwords;
 mod token;
 
 pub use index::{LexicalIndex, Opened};
+pub use inspect::Held;
 pub use query::{Filter, Query};
 pub use snippet::{Highlighter, Snippet};
 
