@@ -45,6 +45,10 @@ bench-peers:
 bench-llm *parts:
     cargo bench --bench llm -- {{parts}}
 
+# kill -9 a release hub at work on its knowledge base, again and again, and compare what is left
+crash-knowledge cycles="200":
+    CRASH_CYCLES={{cycles}} CRASH_SEED=$RANDOM cargo test --release --test it knowledge_base::crash -- --nocapture
+
 # accept changed contract snapshots
 snapshots:
     INSTA_UPDATE=always cargo test --test it contract

@@ -7,6 +7,7 @@ mod call;
 mod client_config;
 mod hub;
 mod init;
+mod knowledge;
 mod llm_prices;
 mod out;
 mod serve;
@@ -50,6 +51,9 @@ enum Command {
     Token(admin::TokenCommand),
     /// Find calls in the audit log, newest first.
     Audit(audit::AuditArgs),
+    /// Look after the knowledge base: compare, fill anew, count, take out, bring in.
+    #[command(subcommand)]
+    Knowledge(knowledge::KnowledgeCommand),
     /// Bring the prices of models up to date.
     #[command(subcommand)]
     LlmPrices(llm_prices::PricesCommand),
@@ -130,6 +134,7 @@ async fn run(command: Command, settings: Settings, source: Source) -> anyhow::Re
         Command::Agent(command) => admin::agent(&settings, command).await,
         Command::Token(command) => admin::token(&settings, command).await,
         Command::Audit(args) => audit::run(&settings, args).await,
+        Command::Knowledge(command) => knowledge::run(settings, command).await,
         Command::LlmPrices(command) => llm_prices::run(&settings, command).await,
         Command::Tools(ToolsCommand::List) => tools::list(settings).await,
         Command::Call(args) => call::run(settings, args).await,

@@ -4,6 +4,7 @@ mod config;
 pub mod embedding;
 pub mod engine;
 mod feed;
+mod housekeeping;
 mod indexer;
 mod memory;
 pub mod model;
@@ -25,9 +26,9 @@ use indexer::Indexer;
 use purge::Scrubber;
 use store::KnowledgeStore;
 use tools::{
-    add_document::AddDocument, delete_document::DeleteDocument, forget_memory::ForgetMemory,
-    get_document::GetDocument, knowledge_stats::KnowledgeStats, list_documents::ListDocuments,
-    read_knowledge::ReadKnowledge, recall_memory::RecallMemory,
+    add_document::AddDocument, delete_document::DeleteDocument, export_knowledge::ExportKnowledge,
+    forget_memory::ForgetMemory, get_document::GetDocument, knowledge_stats::KnowledgeStats,
+    list_documents::ListDocuments, read_knowledge::ReadKnowledge, recall_memory::RecallMemory,
     reindex_knowledge::ReindexKnowledge, save_memory::SaveMemory,
     search_knowledge::SearchKnowledge, update_document::UpdateDocument,
     verify_knowledge::VerifyKnowledge,
@@ -61,6 +62,7 @@ impl KnowledgeBase {
         });
         let indexer = Indexer::start(store.clone(), feed.clone(), dir, &host.tasks).await?;
         let embedding = Embedding::start(&config.embedding, store.clone(), feed, host)?;
+        housekeeping::start(store.clone(), host);
         let scrubber = Scrubber::start(store.clone(), &host.tasks);
         Ok(Self {
             store,
@@ -121,6 +123,7 @@ impl ToolServer for KnowledgeBase {
             .add::<ForgetMemory>()
             .add::<KnowledgeStats>()
             .add::<VerifyKnowledge>()
-            .add::<ReindexKnowledge>();
+            .add::<ReindexKnowledge>()
+            .add::<ExportKnowledge>();
     }
 }

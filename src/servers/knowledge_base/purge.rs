@@ -107,3 +107,120 @@ impl KnowledgeBase {
         Ok(Purged { ids, seq, erased })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use serde_json::json;
+
+    use super::*;
+    use crate::{
+        base::ids::ProjectId,
+        servers::{
+            knowledge_base::{Config, EmbeddingConfig, ProviderConfig, tools},
+            llm_gateway::{self, LlmGateway},
+        },
+        test,
+    };
+
+    const LONG: Duration = Duration::from_secs(60);
+
+    /// Files below `dir` that hold `word`, in any case, as UTF-8 or in hex.
+    fn files_with(dir: &Path, word: &str, found: &mut Vec<String>) {
+        for entry in std::fs::read_dir(dir).unwrap() {
+            let path = entry.unwrap().path();
+            if path.is_dir() {
+                files_with(&path, word, found);
+            } else {
+                let text = String::from_utf8_lossy(&std::fs::read(&path).unwrap()).to_lowercase();
+                if text.contains(word) {
+                    found.push(path.display().to_string());
+                }
+            }
+        }
+    }
+
+    fn traces(dir: &Path, word: &str) -> Vec<String> {
+        let mut found = Vec::new();
+        files_with(dir, word, &mut found);
+        found
+    }
+
+    #[tokio::test]
+    async fn no_file_holds_a_word_of_what_was_purged() {
+        let mut base = None;
+        let team = test::team(async |builder, host| {
+            let config = Config {
+                embedding: EmbeddingConfig {
+                    provider: ProviderConfig::Gateway,
+                    model: Some("mock/embed".into()),
+                    dimensions: Some(8),
+                },
+                ..Config::default()
+            };
+            let opened = Arc::new(KnowledgeBase::open(config, host).await.unwrap());
+            base = Some(Arc::clone(&opened));
+            let llm = LlmGateway::open(llm_gateway::Config::default(), host).await;
+            builder
+                .with(crate::tool::Mounted::shared(&opened))
+                .mount(llm.unwrap())
+        })
+        .await;
+        let base = base.unwrap();
+        let data = &team.host.data;
+        let text = |n: usize| {
+            let more = "and much more of that kind, line after line. ".repeat(n * 7 % 60);
+            format!("# Heading xyzzy{n}q\n\nplugh{n}q {more}\n\n## Deeper frotz{n}q\n\nend")
+        };
+        let mut ids = Vec::new();
+        for n in 0..60 {
+            let more = json!({"external_id": format!("name{n}"), "metadata": {"note": format!("rezrov{n}q")}});
+            tools::tests::add(&team, &format!("old gnusto{n}q {}", text(n)), more.clone()).await;
+            let added = tools::tests::add(&team, &text(n), more).await;
+            ids.push(added["document_id"].as_str().unwrap().to_owned());
+        }
+        for n in 0..60 {
+            tools::tests::titles(&team, json!({"query": format!("plugh{n}q")})).await;
+        }
+        while base.embedding.waiting(&[Realm::Global]).await.unwrap() > 0
+            || base
+                .store
+                .count_vectors("gateway/mock/embed@8", 32)
+                .await
+                .unwrap()
+                .with_vector
+                < 60
+        {
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+        team.audit.flush().await;
+        assert!(!traces(data, "plugh7q").is_empty());
+        // Some were deleted before, the others are live.
+        let gone: Vec<String> = ids.iter().step_by(2).cloned().collect();
+        for id in gone.iter().step_by(2) {
+            let sent = json!({"document_id": id});
+            team.call_json("delete_document", sent).await.unwrap();
+        }
+        let realm = Realm::Project(ProjectId::new("demo").unwrap());
+        let elsewhere = Realm::Project(ProjectId::new("elsewhere").unwrap());
+        let none = base.purge(&elsewhere, gone.clone(), 1, LONG).await.unwrap();
+        assert_eq!((none.ids.len(), none.seq), (0, None));
+        let purged = base.purge(&realm, gone.clone(), 1, LONG).await.unwrap();
+        assert_eq!((purged.ids, purged.erased), (gone, true));
+        for n in (0..60).step_by(2) {
+            for word in ["xyzzy", "plugh", "frotz", "rezrov", "gnusto"] {
+                let left = traces(data, &format!("{word}{n}q"));
+                assert_eq!(left, [""; 0], "{word}{n}q");
+            }
+        }
+        assert_eq!(
+            tools::tests::titles(&team, json!({"query": "plugh7q"}))
+                .await
+                .len(),
+            1
+        );
+        let verified = team.call_json("verify_knowledge", json!({})).await.unwrap();
+        assert_eq!(verified["clean"], true, "{verified}");
+    }
+}

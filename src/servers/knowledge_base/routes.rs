@@ -12,6 +12,7 @@ pub const ROUTES: &[Route] = &[
         "/api/v1/knowledge/documents/{document_id}",
         "update_document",
     ),
+    Route::get("/api/v1/knowledge/export", "export_knowledge"),
     Route::get("/api/v1/knowledge/stats", "knowledge_stats"),
     Route::post("/api/v1/knowledge/verify", "verify_knowledge"),
     Route::post("/api/v1/knowledge/reindex", "reindex_knowledge"),

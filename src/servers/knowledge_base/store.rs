@@ -1,6 +1,7 @@
 //! The SQL of the knowledge base. SQL is the truth; the search index follows the outbox that is written with each change.
 
 mod embeddings;
+mod export;
 mod feed;
 mod generations;
 mod hits;
@@ -14,6 +15,7 @@ mod verify;
 mod write;
 
 pub use embeddings::{Made, Passage, Passages, VectorRows, missing, numbers};
+pub use export::ExportRow;
 pub use generations::{Generation, HUB_SCOPE};
 pub use hits::HitRow;
 pub use list::DocumentsFilter;

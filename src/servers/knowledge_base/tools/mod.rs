@@ -2,6 +2,7 @@
 
 pub mod add_document;
 pub mod delete_document;
+pub mod export_knowledge;
 pub mod forget_memory;
 pub mod get_document;
 pub mod knowledge_stats;

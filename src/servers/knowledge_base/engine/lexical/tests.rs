@@ -136,3 +136,47 @@ fn an_unfinished_or_foreign_index_has_no_payload() {
     let newer = LexicalIndex::open(dir.path()).unwrap();
     assert_eq!((newer.payload, newer.index.chunks()), (None, 0));
 }
+
+#[test]
+fn what_other_scopes_hold_and_delete_changes_no_score() {
+    let dir = tempfile::tempdir().unwrap();
+    let index = LexicalIndex::open(dir.path()).unwrap().index;
+    let ours = [
+        put("d1", "p:a", &[("Plan", "Secret", "the secret plan")]),
+        put(
+            "d2",
+            "p:a",
+            &[("", "", "another plan, longer than the first")],
+        ),
+        put("d3", "global", &[("", "", "a plan for everybody")]),
+    ];
+    index.apply(ours.to_vec(), at(1)).unwrap();
+    let scores = || {
+        let filter = Filter {
+            scopes: vec!["p:a".into(), "global".into()],
+            ..Filter::default()
+        };
+        let found = index.search(&Query::parse("secret plan"), &filter, 0, 10);
+        let found = found.unwrap().into_iter();
+        found.map(|f| (f.chunk_id, f.score)).collect::<Vec<_>>()
+    };
+    let alone = scores();
+    assert_eq!(alone.len(), 3);
+    for n in 0..20 {
+        let theirs = vec![
+            put(&format!("t{n}"), "p:b", &[("Plan", "", "plan plan secret")]),
+            put("moving", "p:b", &[("", "", "plan")]),
+        ];
+        index.apply(theirs, at(2)).unwrap();
+        assert_eq!(scores(), alone);
+    }
+    // Our own deletes count at once, and not when others cause a merge.
+    let removed = Change::Remove {
+        document_id: "d2".into(),
+    };
+    index.apply(vec![removed], at(3)).unwrap();
+    let fewer = scores();
+    assert_ne!(fewer[0], alone[0]);
+    index.erase(&["d2".into()]).unwrap();
+    assert_eq!(scores(), fewer);
+}
