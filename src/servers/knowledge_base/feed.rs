@@ -35,7 +35,7 @@ impl Feed {
                             report.send_if_modified(|last| std::mem::replace(last, seq) != seq);
                         }
                         Err(error) => {
-                            tracing::warn!(%error, "the knowledge base's changes could not be read")
+                            tracing::warn!(%error, "the knowledge base's changes could not be read");
                         }
                     }
                 }

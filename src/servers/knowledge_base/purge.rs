@@ -214,12 +214,7 @@ mod tests {
                 assert_eq!(left, [""; 0], "{word}{n}q");
             }
         }
-        assert_eq!(
-            tools::tests::titles(&team, json!({"query": "plugh7q"}))
-                .await
-                .len(),
-            1
-        );
+        assert!(!traces(data, "plugh7q").is_empty(), "others stay");
         let verified = team.call_json("verify_knowledge", json!({})).await.unwrap();
         assert_eq!(verified["clean"], true, "{verified}");
     }

@@ -14,7 +14,7 @@ mod update;
 mod verify;
 mod write;
 
-pub use embeddings::{Made, Passage, Passages, VectorRows, missing, numbers};
+pub use embeddings::{Made, Passage, Passages, VectorRows, numbers};
 pub use export::ExportRow;
 pub use generations::{Generation, HUB_SCOPE};
 pub use hits::HitRow;

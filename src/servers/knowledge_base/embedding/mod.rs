@@ -170,16 +170,15 @@ impl Embedding {
             text.to_owned(),
         );
         let known = self.remembered().get(&key).cloned();
-        let values = match known {
-            Some(values) => values,
-            None => {
-                let made = Provider::of_model(&arrays.model).query(ctx, text).await;
-                let values = made.map_err(|error| Unavailable {
-                    reason: format!("the embedding model does not answer: {error}"),
-                })?;
-                self.remembered().put(key, values.clone());
-                values
-            }
+        let values = if let Some(values) = known {
+            values
+        } else {
+            let made = Provider::of_model(&arrays.model).query(ctx, text).await;
+            let values = made.map_err(|error| Unavailable {
+                reason: format!("the embedding model does not answer: {error}"),
+            })?;
+            self.remembered().put(key, values.clone());
+            values
         };
         if values.len() != arrays.vectors.dimensions() {
             return Err(unavailable(
@@ -287,22 +286,16 @@ impl Embedding {
     /// begin anew for ever.
     async fn want(&self, wanted: Option<&Provider>) -> Result<(), ToolError> {
         let now = self.0.host.clock.now();
-        match wanted {
-            Some(provider) => {
-                self.0
-                    .store
-                    .want_generation(provider.kind(), provider.model(), now)
-                    .await
-            }
-            None => {
-                for one in self.0.store.generations().await? {
-                    if !one.serves() {
-                        self.0.store.cancel_generation(one, now).await?;
-                    }
-                }
-                Ok(())
+        if let Some(provider) = wanted {
+            let (kind, model) = (provider.kind(), provider.model());
+            return self.0.store.want_generation(kind, model, now).await;
+        }
+        for one in self.0.store.generations().await? {
+            if !one.serves() {
+                self.0.store.cancel_generation(one, now).await?;
             }
         }
+        Ok(())
     }
 
     /// Sees that there is one worker for each live generation.
@@ -333,6 +326,7 @@ impl Embedding {
                     troubles: self.0.troubles.clone(),
                     changed: Arc::clone(&self.0.changed),
                     leased: None,
+                    reported: None,
                     refused: 0,
                 };
                 let ends = token.clone();

@@ -149,12 +149,7 @@ fn args(model: &str, dimensions: Option<u32>, mut texts: Vec<String>) -> Args {
     for text in &mut texts {
         text.truncate(text.floor_char_boundary(MOST_BYTES));
     }
-    Args {
-        model: model.to_owned(),
-        input: texts,
-        dimensions,
-        cache: Default::default(),
-    }
+    Args::new(model, texts, dimensions)
 }
 
 /// `vectors`, if there are `count` of one length, brought to length 1.
@@ -173,7 +168,9 @@ fn checked(mut vectors: Vec<Vec<f32>>, count: usize) -> Result<Vec<Vec<f32>>, To
             .sum::<f32>()
             .sqrt()
             .max(f32::MIN_POSITIVE);
-        vector.iter_mut().for_each(|x| *x /= length);
+        for x in vector {
+            *x /= length;
+        }
     }
     Ok(vectors)
 }

@@ -58,6 +58,7 @@ async fn serves(embedding: &Embedding, model: &str, count: usize) -> Arc<Arrays>
     );
 }
 
+#[allow(clippy::needless_update, reason = "filters will ask for more")]
 fn scopes(project: &str) -> Filter {
     Filter {
         scopes: vec![format!("project:{project}")],

@@ -17,7 +17,7 @@ use crate::{
     project::{self, Scope},
     servers::knowledge_base::{
         feed::Feed,
-        store::{Generation, KnowledgeStore, Made, Op, Passage, Passages, missing},
+        store::{Generation, KnowledgeStore, Made, Op, Passage, Passages},
     },
     tool::{Code, ToolError, Upkeep},
 };
@@ -30,6 +30,8 @@ const RENEW: Duration = Duration::from_secs(5);
 /// After a failure: doubled each time, up to the last.
 const RETRY: Duration = Duration::from_secs(1);
 const RETRY_MOST: Duration = Duration::from_secs(60);
+/// How often it says how far the building is, and asks whether it was cancelled.
+const REPORT: Duration = Duration::from_millis(500);
 
 /// Makes the vectors of one generation.
 pub struct Worker {
@@ -45,6 +47,8 @@ pub struct Worker {
     /// Told when generations change.
     pub changed: Arc<Notify>,
     pub leased: Option<Instant>,
+    /// When it last said how far it is.
+    pub reported: Option<Instant>,
     /// Passages that the provider does not take.
     pub refused: i64,
 }
@@ -153,6 +157,10 @@ impl Worker {
 
     /// Says how far the building is; whether it was cancelled.
     async fn report(&mut self) -> Result<bool, ToolError> {
+        if self.reported.is_some_and(|at| at.elapsed() < REPORT) {
+            return Ok(false);
+        }
+        self.reported = Some(Instant::now());
         let Some(job) = self
             .generation
             .job_id
@@ -233,7 +241,7 @@ impl Worker {
     /// Makes and keeps the vectors that these documents lack, several documents at a time.
     async fn documents(&mut self, ids: Vec<String>) -> Result<(), ToolError> {
         let most = self.provider.batch();
-        let mut together: Vec<(Passages, HashMap<String, String>, bool)> = Vec::new();
+        let mut together: Vec<(Passages, BTreeMap<String, String>, bool)> = Vec::new();
         let mut texts = 0;
         for id in ids {
             let Some(document) = self.store.passages(&id).await? else {
@@ -251,10 +259,7 @@ impl Worker {
                     .store
                     .has_vectors(&self.generation.model, &part.scope, &hashes)
                     .await?;
-                let lacking: HashMap<String, String> = missing(&part, &known)
-                    .into_iter()
-                    .map(|(hash, text)| (hash.to_owned(), text.to_owned()))
-                    .collect();
+                let lacking = part.lacking(&known);
                 texts += lacking.len();
                 together.push((part, lacking, n == last));
                 if texts >= most {
@@ -268,7 +273,7 @@ impl Worker {
 
     async fn make(
         &mut self,
-        together: Vec<(Passages, HashMap<String, String>, bool)>,
+        together: Vec<(Passages, BTreeMap<String, String>, bool)>,
     ) -> Result<(), ToolError> {
         // Each scope has its texts made for itself: what another had made already would show in time and cost.
         let mut groups: BTreeMap<(String, String), BTreeMap<String, String>> = BTreeMap::new();

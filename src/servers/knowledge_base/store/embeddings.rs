@@ -1,6 +1,6 @@
 //! Vectors, as they are kept: a text's, once for each model and scope.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeMap, HashSet};
 
 use sqlx::QueryBuilder;
 
@@ -225,11 +225,18 @@ pub fn numbers(blob: &[u8]) -> Vec<f32> {
         .collect()
 }
 
-/// The distinct texts among `documents` that have no vector yet, by hash, as `known` has it.
-pub fn missing<'d>(document: &'d Passages, known: &HashSet<String>) -> HashMap<&'d str, &'d str> {
-    let all = document
-        .passages
-        .iter()
-        .map(|p| (p.hash.as_str(), p.text.as_str()));
-    all.filter(|(hash, _)| !known.contains(*hash)).collect()
+impl Passages {
+    /// Its distinct texts by hash, without those that are `known`.
+    pub(in crate::servers::knowledge_base) fn lacking(
+        &self,
+        known: &HashSet<String>,
+    ) -> BTreeMap<String, String> {
+        let lacking = self
+            .passages
+            .iter()
+            .filter(|one| !known.contains(&one.hash));
+        lacking
+            .map(|one| (one.hash.clone(), one.text.clone()))
+            .collect()
+    }
 }

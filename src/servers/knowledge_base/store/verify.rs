@@ -64,7 +64,9 @@ impl KnowledgeStore {
             expected.scope = scope;
             expected.chunks.extend(chunk.zip(hash));
         }
-        out.values_mut().for_each(|expected| expected.chunks.sort());
+        for expected in out.values_mut() {
+            expected.chunks.sort();
+        }
         Ok(out)
     }
 

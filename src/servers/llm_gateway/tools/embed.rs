@@ -45,6 +45,18 @@ pub struct Args {
     pub cache: CacheWish,
 }
 
+impl Args {
+    /// The vectors of `input` by `model`; cached as the hub is set.
+    pub fn new(model: &str, input: Vec<String>, dimensions: Option<u32>) -> Self {
+        Self {
+            model: model.to_owned(),
+            input,
+            dimensions,
+            cache: CacheWish::Auto,
+        }
+    }
+}
+
 /// What the caller gets.
 #[derive(Debug, Serialize, JsonSchema)]
 pub struct Output {

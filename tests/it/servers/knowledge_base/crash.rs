@@ -14,7 +14,7 @@ use std::{
 use rustix::process::Signal;
 use serde_json::{Value, json};
 
-use super::{call, found, mock, verified};
+use super::{call, found, mock, verified, word};
 use crate::support::Hub;
 
 /// Cycles, unless the environment says otherwise.
@@ -113,7 +113,7 @@ async fn write(
             }
             known.gone.extend(known.word.take());
         } else {
-            let word = format!("word{n}q");
+            let word = word(n);
             let paragraphs = 1 + dice.roll(6);
             let text: Vec<String> = (0..paragraphs)
                 .map(|p| format!("# Part {p}\n\n{word} and what else there is to say"))
@@ -145,7 +145,7 @@ async fn check(hub: &Hub, book: &Book) {
         if let Some(word) = known.word.as_ref().filter(|_| !known.unsure) {
             assert_eq!(
                 found(hub, "default", word, 0).await,
-                [known.id.clone()],
+                std::slice::from_ref(&known.id),
                 "{name}: {word}"
             );
         }

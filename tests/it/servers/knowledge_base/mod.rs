@@ -37,13 +37,25 @@ async fn call(hub: &Hub, project: &str, tool: &str, args: Value) -> Value {
     answer
 }
 
-/// External ids of what a search by words finds.
+/// A word that nothing else is made of: letters alone, for digits are words of their own.
+fn word(n: usize) -> String {
+    let digit = |c: char| char::from(b"bdfghjklmp"[c.to_digit(10).unwrap() as usize]);
+    format!(
+        "zx{}q",
+        n.to_string().chars().map(digit).collect::<String>()
+    )
+}
+
+/// Documents that a search by words finds.
 async fn found(hub: &Hub, project: &str, query: &str, min_seq: i64) -> Vec<String> {
     let sent = json!({"query": query, "mode": "lexical", "min_seq": min_seq, "scope": "project"});
     let answer = call(hub, project, "search_knowledge", sent).await;
     let hits = answer["hits"].as_array().unwrap().iter();
-    hits.map(|hit| hit["document_id"].as_str().unwrap().to_owned())
-        .collect()
+    let mut ids: Vec<String> = hits
+        .map(|hit| hit["document_id"].as_str().unwrap().to_owned())
+        .collect();
+    ids.dedup();
+    ids
 }
 
 /// Waits until index and vectors are as the database says, and nothing is left to be made.

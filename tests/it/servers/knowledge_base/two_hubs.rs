@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use serde_json::json;
 
-use super::{call, found, mock, verified};
+use super::{call, found, mock, verified, word};
 use crate::support::{Hub, database};
 
 #[tokio::test]
@@ -23,7 +23,7 @@ async fn what_one_hub_is_told_the_other_finds_within_a_second() {
         .take(8)
         .enumerate()
     {
-        let word = format!("news{n}q");
+        let word = word(n);
         let sent = json!({"source": {"text": word}, "external_id": word, "wait_ms": 0});
         let added = call(here, "default", "add_document", sent).await;
         let acknowledged = Instant::now();

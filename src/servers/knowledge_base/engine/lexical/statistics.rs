@@ -83,17 +83,16 @@ impl<'s> ScopeStatistics<'s> {
                 scopes: Arc::clone(&all),
             };
             let before = lock(known).masks.get(&part).cloned();
-            let mask = match before {
-                Some(mask) => mask,
-                None => {
-                    let mask = Arc::new(mask(segment, field, &names)?);
-                    let mut known = lock(known);
-                    if known.masks.len() >= MASKS {
-                        known.masks.clear();
-                    }
-                    known.masks.insert(part.clone(), Arc::clone(&mask));
-                    mask
+            let mask = if let Some(mask) = before {
+                mask
+            } else {
+                let mask = Arc::new(mask(segment, field, &names)?);
+                let mut known = lock(known);
+                if known.masks.len() >= MASKS {
+                    known.masks.clear();
                 }
+                known.masks.insert(part.clone(), Arc::clone(&mask));
+                mask
             };
             parts.push((segment, part, mask));
         }
@@ -112,17 +111,16 @@ impl<'s> ScopeStatistics<'s> {
             }
             let key = (part.clone(), what());
             let before = lock(self.known).counts.get(&key).copied();
-            sum += match before {
-                Some(counted) => counted,
-                None => {
-                    let counted = count(segment, mask)?;
-                    let mut known = lock(self.known);
-                    if known.counts.len() >= COUNTS {
-                        known.counts.clear();
-                    }
-                    known.counts.insert(key, counted);
-                    counted
+            sum += if let Some(counted) = before {
+                counted
+            } else {
+                let counted = count(segment, mask)?;
+                let mut known = lock(self.known);
+                if known.counts.len() >= COUNTS {
+                    known.counts.clear();
                 }
+                known.counts.insert(key, counted);
+                counted
             };
         }
         Ok(sum)
