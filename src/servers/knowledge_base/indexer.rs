@@ -65,22 +65,42 @@ impl Indexer {
         tasks: &Tasks,
     ) -> Result<Self, ToolError> {
         let database = store.database_id().await?;
-        let (last, pruned) = (store.last_seq().await?, store.pruned_seq().await?);
         let fits = move |payload: &Payload| {
-            payload.schema == SCHEMA_VERSION && payload.database == database && payload.seq <= last
+            payload.schema == SCHEMA_VERSION && payload.database == database
         };
-        let (shelf, number, index, at) = blocking(move || {
+        let (shelf, found) = blocking(move || {
             let shelf = Shelf::open(root)?;
-            if let Some(number) = shelf.current()
-                && let Ok(Some(opened)) = LexicalIndex::read(&shelf.dir(number))
-                && let Some(payload) = opened.payload.filter(fits)
-            {
+            let Some(number) = shelf.current() else {
+                return Ok::<_, Error>((shelf, None));
+            };
+            let opened = LexicalIndex::read(&shelf.dir(number)).ok().flatten();
+            let found = opened.and_then(|opened| {
+                let payload = opened.payload.filter(fits)?;
+                Some((number, opened.index, payload))
+            });
+            Ok((shelf, found))
+        })
+        .await?;
+        let (last, pruned) = (store.last_seq().await?, store.pruned_seq().await?);
+        let found = match found {
+            // What it stands at is no entry of this database, or another one by now: it was restored from a backup.
+            Some((.., payload)) if payload.seq > last => None,
+            Some((.., payload)) if payload.seq <= pruned && payload.seq > 0 => found,
+            Some((.., payload)) => {
+                let written = store.written(payload.seq).await?;
+                found.filter(|_| written == Some(payload.written_ms))
+            }
+            None => None,
+        };
+        let at = found.as_ref().map(|(.., payload)| payload.seq);
+        let (shelf, number, index) = blocking(move || {
+            if let Some((number, index, _)) = found {
                 shelf.sweep(number)?;
-                return Ok::<_, Error>((shelf, number, opened.index, Some(payload.seq)));
+                return Ok::<_, Error>((shelf, number, index));
             }
             let number = shelf.next()?;
             let opened = LexicalIndex::open(&shelf.dir(number))?;
-            Ok((shelf, number, opened.index, None))
+            Ok((shelf, number, opened.index))
         })
         .await?;
         let (report, progress) = watch::channel(Progress {
@@ -103,7 +123,7 @@ impl Indexer {
         };
         // An index that missed entries is as good as it was, but cannot be gone on with.
         let start = match at {
-            Some(at) if at >= pruned => follow::Start::At(at),
+            Some(at) if at > pruned || pruned == 0 => follow::Start::At(at),
             Some(_) => follow::Start::Stale,
             None => follow::Start::Empty(index, number),
         };

@@ -27,13 +27,14 @@ pub async fn suite(db: Db) {
     scopes(&store).await;
     feed(&store).await;
     races(&store).await;
+    super::knowledge_base_caches::suite(&store).await;
 }
 
-fn realm(project: &str) -> Realm {
+pub fn realm(project: &str) -> Realm {
     Realm::Project(ProjectId::new(project).unwrap())
 }
 
-fn document(realm: Realm, name: Option<&str>, text: &str) -> NewDocument {
+pub fn document(realm: Realm, name: Option<&str>, text: &str) -> NewDocument {
     let chunks = chunk::chunk(text, Form::Markdown, Limits::default());
     let hashed = chunks.into_iter().map(|c| {
         let hash = digest(c.text(text));

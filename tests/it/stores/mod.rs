@@ -4,6 +4,7 @@ mod cicd;
 mod hub;
 mod issues;
 mod knowledge_base;
+mod knowledge_base_caches;
 mod llm_gateway;
 mod llm_ledger;
 mod llm_records;

@@ -120,7 +120,7 @@ impl Task {
         let Filled { index, number, seq } = filled?;
         // The payload says that it is complete.
         Batch::default()
-            .commit(&index, Some(self.payload(seq)))
+            .commit(&index, Some(self.payload(seq).await?))
             .await?;
         let seq = self.catch_up(&index, seq, |_| {}).await?;
         *self.serving.write().unwrap_or_else(PoisonError::into_inner) = index;
@@ -135,12 +135,13 @@ impl Task {
         Ok(seq)
     }
 
-    fn payload(&self, seq: i64) -> Payload {
-        Payload {
+    async fn payload(&self, seq: i64) -> Result<Payload, ToolError> {
+        Ok(Payload {
             schema: SCHEMA_VERSION,
             database: self.database,
             seq,
-        }
+            written_ms: self.store.written(seq).await?.unwrap_or(0),
+        })
     }
 
     async fn drain(&self, index: &Arc<LexicalIndex>, at: i64) -> Result<i64, ToolError> {
@@ -190,7 +191,7 @@ impl Task {
         }
         // What says nothing of words is passed over: to see it again after a restart costs nothing.
         if !batch.is_empty() {
-            batch.commit(index, Some(self.payload(at))).await?;
+            batch.commit(index, Some(self.payload(at).await?)).await?;
         }
         Ok(at)
     }
@@ -209,12 +210,12 @@ impl Task {
         for document_id in documents.clone() {
             batch.add(Change::Remove { document_id });
         }
-        batch.commit(index, Some(self.payload(at))).await?;
+        batch.commit(index, Some(self.payload(at).await?)).await?;
         let erasing = Arc::clone(index);
         blocking(move || erasing.erase(&documents)).await?;
         let seq = purges().map(|entry| entry.seq).last().unwrap_or(at);
         Batch::default()
-            .commit(index, Some(self.payload(seq)))
+            .commit(index, Some(self.payload(seq).await?))
             .await?;
         Ok(seq)
     }

@@ -128,6 +128,7 @@ async fn an_index_ahead_of_its_database_or_of_another_is_rebuilt() {
             schema: SCHEMA_VERSION,
             database: database.unwrap_or(own),
             seq,
+            written_ms: 0,
         };
         let shelf = shelf::Shelf::open(host.data.join("index")).unwrap();
         let index = LexicalIndex::open(&shelf.dir(7)).unwrap().index;

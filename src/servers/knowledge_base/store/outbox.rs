@@ -44,6 +44,8 @@ pub struct Entry {
     pub document_id: String,
     /// How.
     pub op: Op,
+    /// When, in milliseconds since the Unix epoch.
+    pub written_ms: Millis,
 }
 
 impl KnowledgeStore {
@@ -70,15 +72,25 @@ impl KnowledgeStore {
 
     /// Up to `limit` entries after `seq`.
     pub async fn outbox(&self, seq: i64, limit: u32) -> Result<Vec<Entry>, ToolError> {
-        let sql = "select seq, document_id, op from kb_outbox where seq > $1 order by seq limit $2";
-        let rows: Vec<(i64, String, String)> = on_db!(&self.db, pool => sqlx::query_as(sql).bind(seq)
+        let sql = "select seq, document_id, op, created_ms from kb_outbox where seq > $1 order by seq limit $2";
+        let rows: Vec<(i64, String, String, Millis)> = on_db!(&self.db, pool => sqlx::query_as(sql).bind(seq)
             .bind(i64::from(limit)).fetch_all(pool).await)?;
-        let entry = |(seq, document_id, op): (i64, String, String)| Entry {
+        let entry = |(seq, document_id, op, written_ms): (i64, String, String, Millis)| Entry {
             seq,
             document_id,
             op: Op::of(&op),
+            written_ms,
         };
         Ok(rows.into_iter().map(entry).collect())
+    }
+
+    /// When entry `seq` was written; 0 for the beginning. `None` when there is no such entry, or none any more.
+    pub async fn written(&self, seq: i64) -> Result<Option<Millis>, ToolError> {
+        if seq == 0 {
+            return Ok(Some(0));
+        }
+        let sql = "select created_ms from kb_outbox where seq = $1";
+        Ok(on_db!(&self.db, pool => sqlx::query_scalar(sql).bind(seq).fetch_optional(pool).await)?)
     }
 
     /// Announces these documents once more, so that every cache takes them in again.

@@ -82,6 +82,17 @@ impl KnowledgeStore {
         )
     }
 
+    /// Up to `limit` live documents that lack a vector of `model`.
+    pub async fn without_vectors(&self, model: &str, limit: i64) -> Result<Vec<String>, ToolError> {
+        let sql = "select distinct d.id from kb_document d \
+                   join kb_chunk c on c.document_id = d.id and c.version = d.version \
+                   left join kb_embedding e on e.model = $1 and e.scope = c.scope and e.text_hash = c.passage_hash \
+                   where d.deleted_ms is null and e.text_hash is null limit $2";
+        Ok(
+            on_db!(&self.db, pool => sqlx::query_scalar(sql).bind(model).bind(limit).fetch_all(pool).await)?,
+        )
+    }
+
     /// How much there is, in all scopes.
     pub async fn totals(&self) -> Result<Totals, ToolError> {
         let sql = "select count(*) as documents, cast(coalesce(sum(chunks), 0) as bigint) as chunks, \

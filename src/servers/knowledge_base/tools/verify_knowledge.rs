@@ -14,7 +14,7 @@ pub struct VerifyKnowledge;
 #[serde(deny_unknown_fields)]
 #[garde(allow_unvalidated)]
 pub struct Args {
-    /// Have every document that differs taken in again.
+    /// Have every document that differs, or lacks vectors, taken in again.
     #[serde(default)]
     pub repair: bool,
 }
@@ -66,6 +66,8 @@ pub struct Vectors {
 }
 
 const SHOWN: usize = 100;
+/// Documents without vectors that are taken in again at once.
+const REPAIRED: i64 = 1_000;
 /// How often vectors in memory are counted anew before they count as different: what changes is on its way.
 const TRIES: u32 = 50;
 
@@ -99,13 +101,17 @@ impl Tool for VerifyKnowledge {
         }
         let sound = vectors.as_ref().is_none_or(is_sound);
         let different = report.different.len();
-        let repaired = if args.repair { different } else { 0 };
+        let mut again: Vec<String> = Vec::new();
+        if args.repair {
+            again.extend(report.different.iter().map(|one| one.document_id.clone()));
+            if let Some(vectors) = &vectors {
+                let lacking = server.store.without_vectors(&vectors.model, REPAIRED);
+                again.extend(lacking.await?);
+            }
+        }
+        let repaired = again.len();
         if repaired > 0 {
-            let ids = report.different.iter().map(|one| one.document_id.clone());
-            server
-                .store
-                .announce_again(ids.collect(), ctx.now())
-                .await?;
+            server.store.announce_again(again, ctx.now()).await?;
             server.indexer.wake();
         }
         let shown = report.different.into_iter().take(SHOWN);

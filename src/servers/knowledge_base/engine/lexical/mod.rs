@@ -29,6 +29,8 @@ pub struct Payload {
     pub database: i64,
     /// The last outbox entry that is in it.
     pub seq: i64,
+    /// When that entry was written: a database that was restored from a backup has another entry of the same number.
+    pub written_ms: i64,
 }
 
 /// A chunk to be found.

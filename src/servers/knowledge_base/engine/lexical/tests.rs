@@ -24,6 +24,7 @@ fn at(seq: i64) -> Option<Payload> {
         schema: SCHEMA_VERSION,
         database: 7,
         seq,
+        written_ms: 0,
     })
 }
 
@@ -127,6 +128,7 @@ fn an_unfinished_or_foreign_index_has_no_payload() {
         schema: SCHEMA_VERSION + 1,
         database: 7,
         seq: 1,
+        written_ms: 0,
     };
     mended
         .index
