@@ -1,6 +1,7 @@
 //! The knowledge base over kills, restored backups, two hubs and two projects.
 
 mod canary;
+mod care;
 mod crash;
 mod restored;
 mod two_hubs;
