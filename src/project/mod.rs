@@ -6,7 +6,7 @@ pub mod workspace;
 use std::{sync::Arc, time::Duration};
 
 use schemars::JsonSchema;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::{
     base::{
@@ -24,7 +24,7 @@ pub const DEFAULT: &str = "default";
 const MEMBERSHIP_TTL: Duration = Duration::from_secs(1);
 
 /// The project and agent that a call works in and for.
-#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Scope {
     /// Whose data the call sees.
     pub project: ProjectId,

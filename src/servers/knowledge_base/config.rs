@@ -1,5 +1,7 @@
 //! `[servers.knowledge_base]` of config.toml.
 
+use std::{collections::BTreeMap, path::PathBuf};
+
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -9,15 +11,46 @@ use serde::{Deserialize, Serialize};
 pub struct Config {
     /// Largest text of a document, in bytes.
     pub max_document_bytes: usize,
+    /// Largest file that a text is taken out of, in bytes.
+    pub max_file_bytes: u64,
+    /// Processes that read HTML, PDF and DOCX at the same time.
+    pub max_readers: usize,
+    /// Folders of this machine that sync_source may read, by the name that callers use.
+    pub folders: BTreeMap<String, PathBuf>,
+    /// How documents are fetched from the web.
+    pub fetch: Fetch,
     /// What search by meaning is made with. Followed while the hub runs.
     pub embedding: EmbeddingConfig,
+}
+
+/// `[servers.knowledge_base.fetch]`
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct Fetch {
+    /// Where private addresses may be fetched from, as `host:port`.
+    pub allowed_private: Vec<String>,
+    /// Seconds for one document, redirects included.
+    pub timeout_s: u64,
 }
 
 impl Default for Config {
     fn default() -> Self {
         Self {
-            max_document_bytes: 2 << 20,
+            max_document_bytes: 8 << 20,
+            max_file_bytes: 50 << 20,
+            max_readers: 2,
+            folders: BTreeMap::new(),
+            fetch: Fetch::default(),
             embedding: EmbeddingConfig::default(),
+        }
+    }
+}
+
+impl Default for Fetch {
+    fn default() -> Self {
+        Self {
+            allowed_private: Vec::new(),
+            timeout_s: 30,
         }
     }
 }

@@ -6,6 +6,7 @@ pub mod engine;
 mod feed;
 mod housekeeping;
 mod indexer;
+mod ingest;
 mod memory;
 pub mod model;
 mod prompts;
@@ -19,18 +20,22 @@ mod verify;
 
 pub use config::{Config, EmbeddingConfig, ProviderConfig};
 
+use std::sync::Arc;
+
 use crate::tool::prelude::*;
 use embedding::{Embedding, Provider};
 use feed::Feed;
 use indexer::Indexer;
+use ingest::Ingest;
 use purge::Scrubber;
 use store::KnowledgeStore;
 use tools::{
-    add_document::AddDocument, delete_document::DeleteDocument, export_knowledge::ExportKnowledge,
-    forget_memory::ForgetMemory, get_document::GetDocument, knowledge_stats::KnowledgeStats,
+    add_document::AddDocument, add_documents::AddDocuments, delete_document::DeleteDocument,
+    export_knowledge::ExportKnowledge, forget_memory::ForgetMemory, get_document::GetDocument,
+    get_knowledge_job::GetKnowledgeJob, knowledge_stats::KnowledgeStats,
     list_documents::ListDocuments, read_knowledge::ReadKnowledge, recall_memory::RecallMemory,
     reindex_knowledge::ReindexKnowledge, save_memory::SaveMemory,
-    search_knowledge::SearchKnowledge, update_document::UpdateDocument,
+    search_knowledge::SearchKnowledge, sync_source::SyncSource, update_document::UpdateDocument,
     verify_knowledge::VerifyKnowledge,
 };
 
@@ -41,9 +46,10 @@ const PATIENCE: Duration = Duration::from_secs(5);
 #[derive(Debug)]
 pub struct KnowledgeBase {
     store: KnowledgeStore,
-    indexer: Indexer,
+    indexer: Arc<Indexer>,
     embedding: Embedding,
     scrubber: Scrubber,
+    ingest: Ingest,
     config: Config,
 }
 
@@ -61,14 +67,17 @@ impl KnowledgeBase {
             memory::sweep(expiring, announce, clock, stop)
         });
         let indexer = Indexer::start(store.clone(), feed.clone(), dir, &host.tasks).await?;
+        let indexer = Arc::new(indexer);
         let embedding = Embedding::start(&config.embedding, store.clone(), feed, host)?;
         housekeeping::start(store.clone(), host);
         let scrubber = Scrubber::start(store.clone(), &host.tasks);
+        let ingest = Ingest::start(store.clone(), Arc::clone(&indexer), &config, host).await?;
         Ok(Self {
             store,
             indexer,
             embedding,
             scrubber,
+            ingest,
             config,
         })
     }
@@ -112,6 +121,9 @@ impl ToolServer for KnowledgeBase {
 
     fn tools(set: &mut ToolSet<Self>) {
         set.add::<AddDocument>()
+            .add::<AddDocuments>()
+            .add::<SyncSource>()
+            .add::<GetKnowledgeJob>()
             .add::<ReadKnowledge>()
             .add::<GetDocument>()
             .add::<ListDocuments>()

@@ -94,28 +94,6 @@ impl Format {
             Self::Text | Self::Pdf | Self::Code | Self::Memory => Form::Plain,
         }
     }
-
-    /// The format of a text that came from `uri`: by its ending, else by whether it has headings or fences.
-    pub fn guess(uri: Option<&str>, text: &str) -> Self {
-        let path = uri.map(|uri| uri.split(['?', '#']).next().unwrap_or(uri).to_lowercase());
-        if let Some((_, ending)) = path.as_deref().and_then(|path| path.rsplit_once('.')) {
-            match ending {
-                "md" | "markdown" | "mdx" => return Self::Markdown,
-                "txt" | "log" | "rst" | "rs" | "py" | "ts" | "js" | "go" | "java" | "c" | "h"
-                | "cpp" | "toml" | "yaml" | "yml" | "json" | "sql" | "sh" | "csv" => {
-                    return Self::Text;
-                }
-                _ => {}
-            }
-        }
-        let marked = text.lines().take(400).any(|line| {
-            let hashes = line.len() - line.trim_start_matches('#').len();
-            (1..=6).contains(&hashes)
-                && line.get(hashes..).is_some_and(|rest| rest.starts_with(' '))
-                || line.starts_with("```")
-        });
-        if marked { Self::Markdown } else { Self::Text }
-    }
 }
 
 /// A document to add.
@@ -177,6 +155,24 @@ pub enum Outcome {
     Unchanged,
 }
 
+impl Outcome {
+    /// The word in the database.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Created => "created",
+            Self::Updated => "updated",
+            Self::Unchanged => "unchanged",
+        }
+    }
+
+    /// The outcome that `word` stands for.
+    pub fn from_word(word: &str) -> Option<Self> {
+        [Self::Created, Self::Updated, Self::Unchanged]
+            .into_iter()
+            .find(|outcome| outcome.as_str() == word)
+    }
+}
+
 /// A document that was added.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Added {
@@ -192,15 +188,81 @@ pub struct Added {
     pub chunks: i64,
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
+/// How far a job is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+#[schemars(inline)]
+pub enum JobState {
+    /// Nobody works on it yet.
+    Queued,
+    /// It is being worked on.
+    Running,
+    /// It was worked on to its end; documents may have failed.
+    Done,
+    /// It could not be worked on to its end.
+    Failed,
+    /// Somebody ended it.
+    Cancelled,
+}
 
-    #[test]
-    fn a_format_is_told_by_the_ending_or_the_text() {
-        assert_eq!(Format::guess(Some("docs/a.MD?x=1"), "x"), Format::Markdown);
-        assert_eq!(Format::guess(Some("src/a.rs"), "# no\n"), Format::Text);
-        assert_eq!(Format::guess(None, "intro\n## Title\n"), Format::Markdown);
-        assert_eq!(Format::guess(Some("note"), "#hashtag only"), Format::Text);
+impl JobState {
+    const ALL: [(Self, &'static str); 5] = [
+        (Self::Queued, "queued"),
+        (Self::Running, "running"),
+        (Self::Done, "done"),
+        (Self::Failed, "failed"),
+        (Self::Cancelled, "cancelled"),
+    ];
+
+    /// The word in the database.
+    pub fn as_str(self) -> &'static str {
+        Self::ALL
+            .iter()
+            .find(|(state, _)| *state == self)
+            .map_or("failed", |(_, word)| word)
+    }
+
+    /// The state that `word` stands for.
+    pub fn from_word(word: &str) -> Self {
+        Self::ALL
+            .iter()
+            .find(|(_, known)| *known == word)
+            .map_or(Self::Failed, |(state, _)| *state)
+    }
+
+    /// Whether nothing more will be done.
+    pub fn is_over(self) -> bool {
+        !matches!(self, Self::Queued | Self::Running)
+    }
+}
+
+/// What came of a job.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(default)]
+#[schemars(inline)]
+pub struct JobReport {
+    /// Documents that were new.
+    pub created: i64,
+    /// Documents that have a new version.
+    pub updated: i64,
+    /// Documents that were there, just so.
+    pub unchanged: i64,
+    /// Documents that are not in the source any more.
+    pub deleted: i64,
+    /// Files that are no documents: binary, or empty.
+    pub skipped: i64,
+    /// Why the job could not be worked on to its end.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub error: Option<String>,
+}
+
+impl JobReport {
+    /// Counts one document.
+    pub fn count(&mut self, outcome: Outcome) {
+        match outcome {
+            Outcome::Created => self.created += 1,
+            Outcome::Updated => self.updated += 1,
+            Outcome::Unchanged => self.unchanged += 1,
+        }
     }
 }

@@ -6,6 +6,10 @@ pub const ROUTES: &[Route] = &[
     Route::post("/api/v1/knowledge/search", "search_knowledge"),
     Route::get("/api/v1/knowledge/documents", "list_documents"),
     Route::post("/api/v1/knowledge/documents", "add_document"),
+    Route::post("/api/v1/knowledge/documents/batch", "add_documents"),
+    Route::post("/api/v1/knowledge/sources/sync", "sync_source"),
+    Route::get("/api/v1/knowledge/jobs/{id}", "get_knowledge_job"),
+    Route::post("/api/v1/knowledge/jobs/{id}", "get_knowledge_job"),
     Route::get("/api/v1/knowledge/documents/{document_id}", "get_document"),
     Route::post("/api/v1/knowledge/read", "read_knowledge"),
     Route::patch(

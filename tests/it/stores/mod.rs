@@ -5,6 +5,7 @@ mod hub;
 mod issues;
 mod knowledge_base;
 mod knowledge_base_caches;
+mod knowledge_jobs;
 mod llm_gateway;
 mod llm_ledger;
 mod llm_records;
@@ -59,6 +60,7 @@ mod suites {
         hub,
         issues,
         knowledge_base,
+        knowledge_jobs,
         cicd,
         llm_gateway,
         llm_ledger,

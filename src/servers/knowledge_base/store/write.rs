@@ -1,10 +1,14 @@
 //! Changes of documents: rows and outbox in one transaction.
 
+use serde_json::json;
+use sqlx::QueryBuilder;
+
 use crate::{
     base::{clock::Millis, ids::new_id},
-    db::Tx,
+    db::{Tx, parts},
     on_tx,
     servers::knowledge_base::{
+        engine::chunk::Chunk,
         model::{Added, NewDocument, Outcome, Realm},
         store::{DocumentRow, KnowledgeStore},
     },
@@ -45,24 +49,62 @@ impl KnowledgeStore {
     ) -> Result<Option<i64>, ToolError> {
         let (scope, id) = (scope.to_owned(), id.to_owned());
         self.db
-            .write(move |mut tx| Box::pin(async move { delete(&mut tx, &scope, &id, now).await }))
+            .write(move |mut tx| {
+                Box::pin(async move {
+                    lock(&mut tx).await?;
+                    delete(&mut tx, &scope, &id, now).await
+                })
+            })
             .await
     }
 }
 
+/// Adds one document after the other, in this transaction.
+pub(super) async fn add_all(
+    tx: &mut Tx<'_>,
+    new: Vec<NewDocument>,
+    agent: &str,
+    now: Millis,
+) -> Result<Vec<Added>, ToolError> {
+    if new.is_empty() {
+        return Ok(Vec::new());
+    }
+    lock(tx).await?;
+    let mut added = Vec::with_capacity(new.len());
+    for document in new {
+        added.push(put(tx, document, agent, now).await?);
+    }
+    Ok(added)
+}
+
+/// Adds one document, in this transaction.
 pub(super) async fn add(
     tx: &mut Tx<'_>,
     new: NewDocument,
     agent: &str,
     now: Millis,
 ) -> Result<Added, ToolError> {
-    lock(tx).await?;
+    let added = add_all(tx, vec![new], agent, now).await?.pop();
+    added.ok_or_else(|| ToolError::internal("nothing was added"))
+}
+
+async fn put(
+    tx: &mut Tx<'_>,
+    new: NewDocument,
+    agent: &str,
+    now: Millis,
+) -> Result<Added, ToolError> {
     let (scope, identity) = (new.realm.to_string(), new.identity());
     let find =
         "select * from kb_document where scope = $1 and identity = $2 and deleted_ms is null";
     let known: Option<DocumentRow> = on_tx!(*tx, c => sqlx::query_as(find).bind(&scope).bind(&identity)
         .fetch_optional(&mut **c).await)?;
     if let Some(row) = known.as_ref().filter(|row| same(row, &new)) {
+        if row.content_hash != new.content_hash || row.source_id != new.source_id {
+            let sql = "update kb_document set content_hash = $2, source_id = $3 where id = $1";
+            on_tx!(*tx, c => sqlx::query(sql).bind(&row.id).bind(new.content_hash.as_deref())
+                .bind(new.source_id.as_deref()).execute(&mut **c).await.map(|_| ()))?;
+        }
         return Ok(Added {
             document_id: row.id.clone(),
             version: row.version,
@@ -76,7 +118,36 @@ pub(super) async fn add(
         None => (new_id("doc"), 1, Outcome::Created),
     };
     let seq = announce(tx, &scope, &document_id, "put", now).await?;
-    let chunks = new.chunks.len() as i64;
+    let place = Place {
+        document: &document_id,
+        scope: &scope,
+        version,
+    };
+    put_document(tx, &new, &place, (&identity, seq), (agent, now)).await?;
+    put_chunks(tx, &new.chunks, &place).await?;
+    Ok(Added {
+        document_id,
+        version,
+        outcome,
+        seq,
+        chunks: new.chunks.len() as i64,
+    })
+}
+
+/// Where rows of a document belong.
+struct Place<'p> {
+    document: &'p str,
+    scope: &'p str,
+    version: i64,
+}
+
+async fn put_document(
+    tx: &mut Tx<'_>,
+    new: &NewDocument,
+    place: &Place<'_>,
+    (identity, seq): (&str, i64),
+    (agent, now): (&str, Millis),
+) -> Result<(), ToolError> {
     let put = "insert into kb_document (id, scope, project_id, identity, external_id, title, uri, collection, form, \
                metadata, version, text_hash, bytes, chunks, seq, created_by, created_ms, updated_ms, language, path, \
                tags, source_id, content_hash) \
@@ -89,33 +160,43 @@ pub(super) async fn add(
                language = excluded.language, path = excluded.path, tags = excluded.tags, \
                source_id = excluded.source_id, content_hash = excluded.content_hash";
     let tags = serde_json::to_string(&new.tags).map_err(ToolError::internal)?;
-    on_tx!(*tx, c => sqlx::query(put).bind(&document_id).bind(&scope).bind(new.realm.project()).bind(&identity)
+    on_tx!(*tx, c => sqlx::query(put).bind(place.document).bind(place.scope).bind(new.realm.project()).bind(identity)
         .bind(new.external_id.as_deref()).bind(&new.title).bind(new.uri.as_deref()).bind(new.collection.as_deref())
-        .bind(new.format.as_str()).bind(&new.metadata).bind(version).bind(&new.text_hash).bind(new.text.len() as i64)
-        .bind(chunks).bind(seq).bind(agent).bind(now).bind(new.language.as_deref()).bind(new.path.as_deref())
-        .bind(&tags).bind(new.source_id.as_deref()).bind(new.content_hash.as_deref())
-        .execute(&mut **c).await.map(|_| ()))?;
+        .bind(new.format.as_str()).bind(&new.metadata).bind(place.version).bind(&new.text_hash)
+        .bind(new.text.len() as i64).bind(new.chunks.len() as i64).bind(seq).bind(agent).bind(now)
+        .bind(new.language.as_deref()).bind(new.path.as_deref()).bind(&tags).bind(new.source_id.as_deref())
+        .bind(new.content_hash.as_deref()).execute(&mut **c).await.map(|_| ()))?;
     let put = "insert into kb_version (document_id, version, scope, text, text_hash, created_by, created_ms) \
                values ($1, $2, $3, $4, $5, $6, $7)";
-    on_tx!(*tx, c => sqlx::query(put).bind(&document_id).bind(version).bind(&scope).bind(&new.text)
+    on_tx!(*tx, c => sqlx::query(put).bind(place.document).bind(place.version).bind(place.scope).bind(&new.text)
         .bind(&new.text_hash).bind(agent).bind(now).execute(&mut **c).await.map(|_| ()))?;
-    let put = "insert into kb_chunk (id, document_id, version, scope, ordinal, byte_start, byte_end, line_start, \
-               line_end, heading_path, text_hash, symbol, tokens) \
-               values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)";
-    for (ordinal, (chunk, hash)) in (0_i64..).zip(&new.chunks) {
-        let path = serde_json::to_string(&chunk.heading_path).map_err(ToolError::internal)?;
-        on_tx!(*tx, c => sqlx::query(put).bind(new_id("chk")).bind(&document_id).bind(version).bind(&scope)
-            .bind(ordinal).bind(chunk.bytes.start as i64).bind(chunk.bytes.end as i64)
-            .bind(i64::from(chunk.first_line)).bind(i64::from(chunk.last_line)).bind(&path).bind(hash)
-            .bind(chunk.symbol.as_deref()).bind(i64::from(chunk.tokens)).execute(&mut **c).await.map(|_| ()))?;
+    Ok(())
+}
+
+async fn put_chunks(
+    tx: &mut Tx<'_>,
+    chunks: &[(Chunk, String)],
+    place: &Place<'_>,
+) -> Result<(), ToolError> {
+    let mut ordinal = 0_i64;
+    for part in parts(chunks) {
+        on_tx!(*tx, c => {
+            let mut query = QueryBuilder::new(
+                "insert into kb_chunk (id, document_id, version, scope, ordinal, byte_start, byte_end, line_start, \
+                 line_end, heading_path, text_hash, symbol, tokens) ",
+            );
+            query.push_values(part.iter().zip(ordinal..), |mut row, ((chunk, hash), ordinal)| {
+                row.push_bind(new_id("chk")).push_bind(place.document).push_bind(place.version)
+                    .push_bind(place.scope).push_bind(ordinal).push_bind(chunk.bytes.start as i64)
+                    .push_bind(chunk.bytes.end as i64).push_bind(i64::from(chunk.first_line))
+                    .push_bind(i64::from(chunk.last_line)).push_bind(json!(chunk.heading_path).to_string())
+                    .push_bind(hash.as_str()).push_bind(chunk.symbol.as_deref()).push_bind(i64::from(chunk.tokens));
+            });
+            query.build().execute(&mut **c).await.map(|_| ())
+        })?;
+        ordinal += part.len() as i64;
     }
-    Ok(Added {
-        document_id,
-        version,
-        outcome,
-        seq,
-        chunks,
-    })
+    Ok(())
 }
 
 /// Whether `new` would change nothing of `row`.
@@ -131,13 +212,13 @@ fn same(row: &DocumentRow, new: &NewDocument) -> bool {
         && serde_json::to_string(&new.tags).is_ok_and(|tags| tags == row.tags)
 }
 
-async fn delete(
+/// Deletes a document, after [`lock`].
+pub(super) async fn delete(
     tx: &mut Tx<'_>,
     scope: &str,
     id: &str,
     now: Millis,
 ) -> Result<Option<i64>, ToolError> {
-    lock(tx).await?;
     let sql = "update kb_document set deleted_ms = $3, updated_ms = $3 \
                where id = $1 and scope = $2 and deleted_ms is null";
     let rows = on_tx!(*tx, c => sqlx::query(sql).bind(id).bind(scope).bind(now).execute(&mut **c).await

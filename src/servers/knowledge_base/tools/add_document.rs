@@ -1,16 +1,18 @@
-//! `add_document`: put a text into the knowledge base.
+//! `add_document`: put a document into the knowledge base.
 
 use serde_json::{Map, Value};
 
-use super::{Owner, kept};
+use super::{Owner, document::Document, readable};
 use crate::{
     servers::knowledge_base::{
         KnowledgeBase,
-        engine::{
-            chunk::{self, Limits},
-            digest::digest,
+        ingest::{
+            fault, prepare,
+            request::{Request, Source},
+            runner::INGEST,
         },
-        model::{Format, NewDocument, Outcome},
+        model::{Added, Format, Outcome},
+        store::NewJob,
     },
     tool::prelude::*,
 };
@@ -23,16 +25,16 @@ pub struct AddDocument;
 #[serde(deny_unknown_fields)]
 #[garde(allow_unvalidated)]
 pub struct Args {
-    /// Where the text comes from.
+    /// Where it comes from: one of `text`, `path`, `url` and `repo`.
     #[garde(dive)]
     pub source: Source,
-    /// How the text is read; told by the ending of uri or external_id, or by the text, if left out.
+    /// How it is read; told by its ending, its sender or its content, if left out.
     pub format: Option<Format>,
-    /// Your own name for the document, e.g. its path. Adding it again under this name makes a new version instead of a
-    /// second document. Left out, the text itself is the name.
+    /// Your own name for the document. Adding it again under this name makes a new version instead of a second document. Left
+    /// out, its place is the name, or the text itself.
     #[garde(length(chars, min = 1, max = 512))]
     pub external_id: Option<String>,
-    /// What to call it; the first heading or line if left out.
+    /// What to call it; what it calls itself, if left out.
     #[garde(length(chars, min = 1, max = 200))]
     pub title: Option<String>,
     /// Where the document can be found, shown with every hit.
@@ -46,40 +48,65 @@ pub struct Args {
     /// Anything to keep with it: a JSON object of at most 8,000 bytes. Its `tags`, a list of words, are what searches
     /// filter by.
     pub metadata: Option<Map<String, Value>>,
-    /// Milliseconds to wait until it can be found; 1000 if left out, 0 to return at once.
+    /// Milliseconds to wait until it is added and can be found; if left out 1000 for a text and 10000 for anything else, 0 to
+    /// return at once.
     #[garde(range(max = 10_000))]
     pub wait_ms: Option<u32>,
-}
-
-/// Where a text comes from.
-#[derive(Debug, Deserialize, JsonSchema, Validate)]
-#[serde(rename_all = "snake_case", deny_unknown_fields)]
-#[schemars(inline)]
-pub enum Source {
-    /// The text itself.
-    Text(#[garde(length(min = 1))] String),
 }
 
 /// What the caller gets.
 #[derive(Debug, Serialize, JsonSchema)]
 pub struct Output {
     /// The document.
-    pub document_id: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub document_id: Option<String>,
     /// Its version now.
-    pub version: i64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub version: Option<i64>,
     /// What was done.
-    pub outcome: Outcome,
+    pub outcome: Fate,
+    /// The job that adds it, when the outcome is queued: get_knowledge_job says how far it is.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub job_id: Option<String>,
     /// Send it as `min_seq` to search_knowledge to be sure that the search sees this document.
-    pub seq: i64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub seq: Option<i64>,
     /// How many chunks it was cut into.
-    pub chunks: i64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub chunks: Option<i64>,
     /// Whether it can be found already.
     pub searchable: bool,
 }
 
-/// More chunks mean data, not prose.
-const MAX_CHUNKS: usize = 10_000;
-const WAIT_MS: u32 = 1_000;
+/// What became of a document.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+#[schemars(inline)]
+pub enum Fate {
+    /// There was none of this identity.
+    Created,
+    /// There was one and it has a new version now.
+    Updated,
+    /// It was there, just so.
+    Unchanged,
+    /// It is still being read.
+    Queued,
+}
+
+impl From<Outcome> for Fate {
+    fn from(outcome: Outcome) -> Self {
+        match outcome {
+            Outcome::Created => Self::Created,
+            Outcome::Updated => Self::Updated,
+            Outcome::Unchanged => Self::Unchanged,
+        }
+    }
+}
+
+/// How long a text is waited for.
+const TEXT: u32 = 1_000;
+/// How long anything else is waited for.
+const FILE: u32 = 10_000;
 
 impl Tool for AddDocument {
     type Server = KnowledgeBase;
@@ -87,104 +114,126 @@ impl Tool for AddDocument {
     type Output = Output;
 
     const NAME: &'static str = "add_document";
-    const ABOUT: &'static str = "Add a text to the knowledge base, for this project or (scope global) for all. It is cut \
-        into chunks along its headings and can then be found with search_knowledge. Adding the same external_id again \
-        makes a new version; the same content changes nothing. Returns the document's id, version, outcome (created, \
-        updated or unchanged) and seq.";
+    const ABOUT: &'static str = "Add a document to the knowledge base, for this project or (scope global) for all: a text, a \
+        file of your workspace or of the repository, or a page or file on the web; markdown, text, code, HTML, PDF or DOCX. \
+        It is cut into chunks along its headings or its syntax and can then be found with search_knowledge. Adding the same \
+        external_id again makes a new version; the same content changes nothing. Returns the document's id, version, outcome \
+        (created, updated or unchanged) and seq; or, when reading it takes longer, queued and a job_id. Use add_documents \
+        for several, sync_source for a folder or repository.";
     const ACCESS: Access = Access::Write;
     const CONTENT: &'static [&'static str] = &["source.text", "title", "metadata"];
     const HINTS: Hints = Hints {
         destructive: false,
         idempotent: true,
-        open_world: false,
+        open_world: true,
         ..Hints::of(Access::Write)
     };
 
     async fn run(server: &KnowledgeBase, ctx: &Ctx, args: Args) -> Result<Output, ToolError> {
         let owner = args.scope.unwrap_or(Owner::Project);
         owner.may_write(ctx)?;
-        let Source::Text(text) = args.source;
-        let most = server.config.max_document_bytes;
-        if text.len() > most {
-            return Err(ToolError::too_large(format!(
-                "the text has {} bytes, more than {most}",
-                text.len()
-            ))
-            .hint("add it in parts, each with its own external_id"));
-        }
-        super::text([
-            ("/source/text", Some(text.as_str())),
-            ("/external_id", args.external_id.as_deref()),
-            ("/title", args.title.as_deref()),
-            ("/uri", args.uri.as_deref()),
-            ("/collection", args.collection.as_deref()),
-        ])?;
-        let (metadata, tags) = kept(args.metadata)?;
-        let named = args.uri.as_deref().or(args.external_id.as_deref());
-        let format = args.format.unwrap_or_else(|| Format::guess(named, &text));
-        let new = NewDocument {
-            realm: owner.realm(ctx),
-            title: args.title.unwrap_or_default(),
+        let wait = |default| Duration::from_millis(u64::from(args.wait_ms.unwrap_or(default)));
+        let document = Document {
+            source: args.source,
+            format: args.format,
             external_id: args.external_id,
+            title: args.title,
             uri: args.uri,
             collection: args.collection,
-            format,
-            language: None,
-            path: None,
-            tags,
-            source_id: None,
-            content_hash: None,
-            metadata,
-            text,
-            text_hash: String::new(),
-            chunks: Vec::new(),
+            metadata: args.metadata,
         };
-        let new = ctx.blocking(move |_| Ok(read(new))).await?;
-        if new.chunks.is_empty() {
-            return Err(ToolError::invalid(
-                "/source/text",
-                "has nothing but white space",
-            ));
+        let request = document.request(ctx, owner);
+        request.check()?;
+        if request.is_quick() {
+            let added = add_text(server, ctx, request).await?;
+            return Ok(found(server, added, wait(TEXT)).await);
         }
-        if new.chunks.len() > MAX_CHUNKS {
-            return Err(ToolError::too_large(format!(
-                "the text has more than {MAX_CHUNKS} sections"
-            ))
-            .hint("add it in parts, or with format text"));
-        }
-        let added = server
-            .store
-            .add(new, ctx.agent().as_str(), ctx.now())
-            .await?;
-        ctx.changed(format!("knowledge/{}", added.document_id));
-        server.indexer.wake();
-        let wait = Duration::from_millis(u64::from(args.wait_ms.unwrap_or(WAIT_MS)));
-        let searchable = server.indexer.reach(added.seq, wait).await;
-        Ok(Output {
-            document_id: added.document_id,
-            version: added.version,
-            outcome: added.outcome,
-            seq: added.seq,
-            chunks: added.chunks,
-            searchable,
-        })
+        queue(server, ctx, owner, request, wait(FILE)).await
     }
 }
 
-/// Hashes and cuts the text, and finds a title if there is none.
-fn read(mut new: NewDocument) -> NewDocument {
-    new.text_hash = digest(&new.text);
-    let form = new.format.form();
-    let chunks = chunk::chunk(&new.text, form, Limits::default());
-    let hashed = chunks.into_iter().map(|chunk| {
-        let hash = digest(chunk.text(&new.text));
-        (chunk, hash)
-    });
-    new.chunks = hashed.collect();
-    if new.title.trim().is_empty() {
-        new.title = chunk::title_of(&new.text, form).unwrap_or_else(|| "Untitled".into());
+/// Adds a text now.
+async fn add_text(server: &KnowledgeBase, ctx: &Ctx, request: Request) -> Result<Added, ToolError> {
+    let Request { about, source } = request;
+    let Source::Text(text) = source else {
+        return Err(ToolError::internal("only a text is quick"));
+    };
+    let format = about.format_of_text(&text)?;
+    let most = server.config.max_document_bytes;
+    let new = ctx
+        .blocking(move |_| prepare(about.document(format, None, text), most))
+        .await?;
+    let added = server
+        .store
+        .add(new, ctx.agent().as_str(), ctx.now())
+        .await?;
+    ctx.changed(format!("knowledge/{}", added.document_id));
+    server.indexer.wake();
+    Ok(added)
+}
+
+/// Has a document read by a job, and waits for it a while.
+async fn queue(
+    server: &KnowledgeBase,
+    ctx: &Ctx,
+    owner: Owner,
+    request: Request,
+    wait: Duration,
+) -> Result<Output, ToolError> {
+    let until = tokio::time::Instant::now() + wait;
+    let item = serde_json::to_string(&request).map_err(ToolError::internal)?;
+    let job = NewJob {
+        realm: owner.realm(ctx),
+        kind: INGEST,
+        request: "{}".to_owned(),
+        items: vec![(request.name(), item)],
+        agent: ctx.agent().as_str().to_owned(),
+    };
+    let id = server.ingest.submit(job).await?;
+    let job = server.waited(ctx, &id, wait).await?;
+    let items = server.store.job_items(&id, false, -1, 1).await?;
+    let item = items.into_iter().next().filter(|_| job.is_over());
+    let Some(item) = item.filter(|item| item.state != "queued") else {
+        return Ok(Output {
+            document_id: None,
+            version: None,
+            outcome: Fate::Queued,
+            job_id: Some(id),
+            seq: None,
+            chunks: None,
+            searchable: false,
+        });
+    };
+    if let Some(code) = item.code {
+        return Err(fault::of_word(&code, &item.message.unwrap_or_default()));
     }
-    new
+    let id = item.document_id.unwrap_or_default();
+    let row = server.store.document(&readable(ctx), &id).await?;
+    let row = row.ok_or_else(|| super::no_document(&id))?;
+    let outcome = item.outcome.as_deref().and_then(Outcome::from_word);
+    let added = Added {
+        document_id: id,
+        version: item.version.unwrap_or(row.version),
+        outcome: outcome.unwrap_or(Outcome::Unchanged),
+        seq: row.seq,
+        chunks: row.chunks,
+    };
+    let left = until.saturating_duration_since(tokio::time::Instant::now());
+    Ok(found(server, added, left).await)
+}
+
+/// The answer for a document that was added, once it can be found or `wait` is over.
+async fn found(server: &KnowledgeBase, added: Added, wait: Duration) -> Output {
+    let searchable = server.indexer.reach(added.seq, wait).await;
+    Output {
+        document_id: Some(added.document_id),
+        version: Some(added.version),
+        outcome: added.outcome.into(),
+        job_id: None,
+        seq: Some(added.seq),
+        chunks: Some(added.chunks),
+        searchable,
+    }
 }
 
 #[cfg(test)]
@@ -254,11 +303,11 @@ mod tests {
             (json!({"source": {"text": " \n"}}), "invalid_argument"),
             (json!({"source": {"text": "a\u{0}b"}}), "invalid_argument"),
             (
-                json!({"source": {"text": "x".repeat((2 << 20) + 1)}}),
+                json!({"source": {"text": "x".repeat((8 << 20) + 1)}}),
                 "too_large",
             ),
             (
-                json!({"source": {"text": "# a\n".repeat(10_001)}}),
+                json!({"source": {"text": "# a\n".repeat(20_001)}}),
                 "too_large",
             ),
             (json!({"source": {}}), "invalid_argument"),

@@ -1,10 +1,14 @@
 //! The tools, and what several of them share.
 
 pub mod add_document;
+pub mod add_documents;
 pub mod delete_document;
+mod document;
 pub mod export_knowledge;
 pub mod forget_memory;
 pub mod get_document;
+pub mod get_knowledge_job;
+mod job;
 pub mod knowledge_stats;
 pub mod list_documents;
 mod memory;
@@ -13,10 +17,9 @@ pub mod recall_memory;
 pub mod reindex_knowledge;
 pub mod save_memory;
 pub mod search_knowledge;
+pub mod sync_source;
 pub mod update_document;
 pub mod verify_knowledge;
-
-use serde_json::{Map, Value};
 
 use crate::{
     access::grant::Allow,
@@ -84,40 +87,6 @@ fn text<'a>(fields: impl IntoIterator<Item = (&'a str, Option<&'a str>)>) -> Res
         }
     }
     Ok(())
-}
-
-/// Bytes of JSON kept with a document.
-const MAX_METADATA: usize = 8_000;
-const MAX_TAGS: usize = 50;
-const MAX_TAG: usize = 100;
-
-/// What is kept of a document's metadata: it as JSON, and its `tags`, which searches filter by.
-fn kept(metadata: Option<Map<String, Value>>) -> Result<(String, Vec<String>), ToolError> {
-    let metadata = metadata.unwrap_or_default();
-    let tags = match metadata.get("tags") {
-        None => Vec::new(),
-        Some(tags) => words(tags).ok_or_else(|| {
-            ToolError::invalid(
-                "/metadata/tags",
-                format!("must be a list of at most {MAX_TAGS} words of 1 to {MAX_TAG} characters"),
-            )
-        })?,
-    };
-    let json = Value::Object(metadata).to_string();
-    if json.len() > MAX_METADATA {
-        let most = format!("must be at most {MAX_METADATA} bytes of JSON");
-        return Err(ToolError::invalid("/metadata", most));
-    }
-    Ok((json, tags))
-}
-
-fn words(list: &Value) -> Option<Vec<String>> {
-    let list = list.as_array().filter(|list| list.len() <= MAX_TAGS)?;
-    let word = |word: &Value| {
-        let word = word.as_str()?;
-        ((1..=MAX_TAG).contains(&word.chars().count())).then(|| word.to_owned())
-    };
-    list.iter().map(word).collect()
 }
 
 /// Everything that the caller may read.

@@ -2,11 +2,12 @@
 
 use serde_json::{Map, Value};
 
-use super::{Owner, kept, no_document, readable, text};
+use super::{Owner, no_document, readable, text};
 use crate::{
     base::clock::rfc3339,
     servers::knowledge_base::{
         KnowledgeBase,
+        ingest::request::kept,
         store::{Patch, Patched},
     },
     tool::prelude::*,

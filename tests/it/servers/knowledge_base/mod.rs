@@ -1,8 +1,9 @@
-//! The knowledge base over kills, restored backups, two hubs and two projects.
+//! The knowledge base: documents on their way in, kills, restored backups, two hubs and two projects.
 
 mod canary;
 mod care;
 mod crash;
+mod ingest;
 mod restored;
 mod two_hubs;
 

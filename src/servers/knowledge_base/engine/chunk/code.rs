@@ -169,7 +169,9 @@ pub fn pack(lines: &Lines<'_>, pieces: Vec<Piece>, limits: &Limits<'_>) -> Vec<C
         {
             open.bytes.end = piece.bytes.end;
             open.tokens = open.tokens.saturating_add(tokens);
-            open.symbols.extend(piece.symbol);
+            let known = |symbol: &String| open.symbols.contains(symbol);
+            let new = piece.symbol.filter(|symbol| !known(symbol));
+            open.symbols.extend(new);
             continue;
         }
         chunks.extend(open.take().and_then(|open| open.close(lines)));

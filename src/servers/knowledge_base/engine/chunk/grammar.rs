@@ -100,7 +100,6 @@ impl Grammar {
         };
         let (name, has_body) = match (self, node.kind()) {
             (Self::Rust, "impl_item") => (bare(&name_in(node, "type")?), true),
-            (Self::Rust, "trait_item" | "mod_item") => (name_in(node, "name")?, true),
             (
                 Self::Rust,
                 "function_item"
@@ -124,7 +123,8 @@ impl Grammar {
                 | "enum_declaration"
                 | "type_alias_declaration",
             ) => (name_in(node, "name")?, false),
-            (Self::Python, "class_definition")
+            (Self::Rust, "trait_item" | "mod_item")
+            | (Self::Python, "class_definition")
             | (
                 Self::Java,
                 "class_declaration"

@@ -11,12 +11,13 @@ mod lines;
 mod markdown;
 mod pack;
 mod plain;
-mod tokens;
 
 use std::ops::Range;
 
 pub use grammar::Grammar;
 use lines::Lines;
+
+use super::embed::Tokens;
 
 /// How a text is read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -41,14 +42,19 @@ pub struct Limits<'t> {
 }
 
 impl Default for Limits<'_> {
-    /// For a model with a window of 256 tokens.
+    /// For the built-in model, which reads 256 tokens.
     fn default() -> Self {
         Self {
             target: 200,
             max: 256,
-            tokens: &tokens::estimate,
+            tokens: &tokens,
         }
     }
+}
+
+/// Tokens of the built-in embedding model.
+fn tokens(text: &str) -> u32 {
+    u32::try_from(Tokens::shared().count(text)).unwrap_or(u32::MAX)
 }
 
 /// One piece of a document.
@@ -64,7 +70,7 @@ pub struct Chunk {
     pub heading_path: Vec<String>,
     /// The item of a program that it is, e.g. `Registry::call`.
     pub symbol: Option<String>,
-    /// Tokens of the embedding model in it.
+    /// Tokens of the built-in embedding model in it.
     pub tokens: u32,
 }
 

@@ -91,7 +91,7 @@ fn is_mostly_utf8(bytes: &[u8]) -> bool {
         wide += part.valid().chars().filter(|c| !c.is_ascii()).count();
         broken += usize::from(!part.invalid().is_empty());
     }
-    wide > broken * 4
+    wide > broken
 }
 
 #[cfg(test)]

@@ -28,6 +28,10 @@ pub fn read(page: &str) -> Result<Extracted, Fault> {
     };
     let inside =
         |handlers: &dyn Handlers, element: Element| Some(handlers.walk_children(element.node));
+    let table = |handlers: &dyn Handlers, element: Element| {
+        let made = handlers.fallback(element)?;
+        Some(narrow(&made.content).into())
+    };
     let picture = |_: &dyn Handlers, element: Element| {
         let alt = element.attrs.iter().find(|one| &*one.name.local == "alt")?;
         Some(words(&alt.value).into())
@@ -42,6 +46,7 @@ pub fn read(page: &str) -> Result<Extracted, Fault> {
         .add_handler(vec!["title"], keep_title)
         .add_handler(vec!["a"], inside)
         .add_handler(vec!["img"], picture)
+        .add_handler(vec!["table"], table)
         .skip_tags(DROPPED.to_vec())
         .build();
     let text = markdown
@@ -52,6 +57,28 @@ pub fn read(page: &str) -> Result<Extracted, Fault> {
         title: title.filter(|title: &String| !title.is_empty()),
         text,
     })
+}
+
+/// A table without the blanks that make its columns as wide as their longest cell: they can be most of it.
+fn narrow(table: &str) -> String {
+    let mut out = String::with_capacity(table.len());
+    for line in table.split_inclusive('\n') {
+        let mut last = None;
+        let mut run = 0;
+        for c in line.chars() {
+            run = if last == Some(c) { run + 1 } else { 1 };
+            last = Some(c);
+            let most = match c {
+                ' ' => 1,
+                '-' => 3,
+                _ => usize::MAX,
+            };
+            if !line.starts_with('|') || run <= most {
+                out.push(c);
+            }
+        }
+    }
+    out
 }
 
 fn words(text: &str) -> String {

@@ -8,11 +8,11 @@ fn read(format: Format, bytes: &[u8]) -> Result<Extracted, Fault> {
 fn a_page_keeps_its_structure_and_loses_what_is_around_it() {
     let page = "<!doctype html><html><head><title>The  page</title><style>x{}</style><script>1</script></head>\
         <body><nav><a href=/>Home</a></nav><h1>Head</h1><p>See <a href='http://x/'>the link</a>.</p>\
-        <ul><li>one</li><li>two</li></ul><table><tr><th>a</th><th>b</th></tr><tr><td>1</td><td>2</td></tr></table>\
+        <ul><li>one</li><li>two</li></ul><table><tr><th>a</th><th>b</th></tr><tr><td>1</td><td>a long cell</td></tr></table>\
         <pre><code class=language-sh># no heading\nls</code></pre><img alt='a  picture' src=x></body></html>";
     let read = read(Format::Html, page.as_bytes()).unwrap();
     assert_eq!(read.title.as_deref(), Some("The page"));
-    let markdown = "# Head\n\nSee the link.\n\n- one\n- two\n\n| a | b |\n| - | - |\n| 1 | 2 |\n\n\
+    let markdown = "# Head\n\nSee the link.\n\n- one\n- two\n\n| a | b |\n| - | --- |\n| 1 | a long cell |\n\n\
         ```sh\n# no heading\nls\n```\n\na picture";
     assert_eq!(read.text, markdown);
 }

@@ -28,8 +28,6 @@ use super::{
 };
 use crate::servers::knowledge_base::model::Format;
 
-/// How long one document may take.
-const PATIENCE: Duration = Duration::from_secs(20);
 /// Documents after which a process is replaced: parsers and allocators keep what they once had.
 const MOST_DOCUMENTS: u32 = 200;
 /// Longest head of an answer.
@@ -42,6 +40,8 @@ pub struct Program {
     pub path: PathBuf,
     /// Its arguments.
     pub args: Vec<String>,
+    /// How long one document may take.
+    pub patience: Duration,
 }
 
 impl Default for Program {
@@ -50,6 +50,7 @@ impl Default for Program {
         Self {
             path: PathBuf::from("/proc/self/exe"),
             args: vec![COMMAND.to_owned()],
+            patience: Duration::from_secs(20),
         }
     }
 }
@@ -118,8 +119,9 @@ impl Workers {
         order: &Order,
         bytes: &[u8],
     ) -> Result<Extracted, Fault> {
-        let answer = match timeout(PATIENCE, worker.exchange(order, bytes)).await {
-            Err(_) => return Err(Fault::TimedOut(PATIENCE.as_secs())),
+        let patience = self.0.program.patience;
+        let answer = match timeout(patience, worker.exchange(order, bytes)).await {
+            Err(_) => return Err(Fault::TimedOut(patience.as_secs())),
             Ok(Err(error)) => {
                 tracing::debug!(%error, "a reader of documents died");
                 return Err(Fault::unreadable(DIED));
@@ -188,5 +190,30 @@ impl Worker {
                 Ok(Ok(Extracted { title, text }))
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    async fn ask(path: &str, args: &[&str]) -> Fault {
+        let program = Program {
+            path: path.into(),
+            args: args.iter().map(ToString::to_string).collect(),
+            patience: Duration::from_secs(1),
+        };
+        let workers = Workers::new(program, 1);
+        workers
+            .extract(Format::Html, b"<p>", None, 100)
+            .await
+            .unwrap_err()
+    }
+
+    #[tokio::test]
+    async fn a_process_that_is_stuck_dead_or_missing_is_told() {
+        assert_eq!(ask("sleep", &["60"]).await, Fault::TimedOut(1));
+        assert_eq!(ask("true", &[]).await, Fault::unreadable(DIED));
+        assert!(matches!(ask("/no/such", &[]).await, Fault::NoReader(_)));
     }
 }

@@ -201,7 +201,8 @@ impl Writer<'_> {
         };
         let mut rows = table.iter().map(|cells| row(cells));
         let mut text = rows.next().unwrap_or_default();
-        text.push_str(&format!("\n|{}", " --- |".repeat(columns)));
+        text.push_str("\n|");
+        text.push_str(&" --- |".repeat(columns));
         for row in rows {
             text.push('\n');
             text.push_str(&row);
