@@ -5,6 +5,8 @@ use std::{collections::BTreeMap, path::PathBuf};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::engine::fuse::Weights;
+
 /// Own settings of the knowledge base.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
@@ -21,6 +23,8 @@ pub struct Config {
     pub fetch: Fetch,
     /// What search by meaning is made with. Followed while the hub runs.
     pub embedding: EmbeddingConfig,
+    /// How search ranks.
+    pub ranking: RankingConfig,
 }
 
 /// `[servers.knowledge_base.fetch]`
@@ -42,6 +46,40 @@ impl Default for Config {
             folders: BTreeMap::new(),
             fetch: Fetch::default(),
             embedding: EmbeddingConfig::default(),
+            ranking: RankingConfig::default(),
+        }
+    }
+}
+
+/// `[servers.knowledge_base.ranking]`: what words count beside meaning, which counts 1.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct RankingConfig {
+    /// In prose.
+    pub prose_words: f32,
+    /// In programs.
+    pub code_words: f32,
+    /// How far a question moves to the best passages of prose before they are ranked again; 0 leaves it where it is.
+    pub feedback: f32,
+}
+
+impl Default for RankingConfig {
+    fn default() -> Self {
+        let weights = Weights::default();
+        Self {
+            prose_words: weights.prose,
+            code_words: weights.code,
+            feedback: weights.feedback,
+        }
+    }
+}
+
+impl RankingConfig {
+    pub(super) fn weights(&self) -> Weights {
+        Weights {
+            prose: self.prose_words,
+            code: self.code_words,
+            feedback: self.feedback,
         }
     }
 }

@@ -6,10 +6,14 @@ use tokio_util::sync::CancellationToken;
 
 use super::{
     KnowledgeBase,
-    engine::similar::similarity,
+    engine::{
+        filter::{Filter, MEMORY},
+        fuse::dot,
+        similar::similarity,
+    },
     feed::Feed,
     model::Realm,
-    retrieve::Search,
+    retrieve::{Mode, Search},
     store::{KnowledgeStore, MemoryFilter, MemoryRow},
 };
 use crate::{
@@ -21,8 +25,11 @@ use crate::{
 const CANDIDATES: usize = 100;
 /// Memories that are compared with a new one.
 const COMPARED: usize = 10;
-/// Two that are more alike say the same.
-const ALIKE: f64 = 0.6;
+/// Two with this share of their words in common say nearly the same.
+const SAME_WORDS: f64 = 0.6;
+/// And two whose vectors are as near as this: paraphrases are at 0.9 and above, statements of other things with the same words
+/// at 0.8 and below.
+const SAME_MEANING: f64 = 0.88;
 /// A memory's weight falls with age to half of this share, then stays.
 const FADING: f64 = 0.5;
 /// Time in which the fading share halves.
@@ -38,6 +45,26 @@ pub struct Recalled {
     pub row: MemoryRow,
     /// Relevance with age counted in; comparable within one answer only.
     pub score: f64,
+    /// How near it is in meaning, from -1 to 1, where there are vectors.
+    pub cosine: Option<f32>,
+}
+
+impl Recalled {
+    /// One that nothing was asked of.
+    pub fn listed(row: MemoryRow) -> Self {
+        Self {
+            row,
+            score: 0.0,
+            cosine: None,
+        }
+    }
+}
+
+/// How well a memory fits.
+#[derive(Debug, Default, Clone, Copy)]
+struct Fit {
+    score: f32,
+    cosine: Option<f32>,
 }
 
 /// A memory that says nearly the same as a text.
@@ -57,13 +84,7 @@ impl KnowledgeBase {
         realms: Vec<Realm>,
         filter: MemoryFilter<'_>,
     ) -> Result<Vec<Recalled>, ToolError> {
-        let search = Search::memories(query, realms.clone());
-        let page = search.page(self, ctx, 0, CANDIDATES).await?;
-        let mut scores: HashMap<String, f64> = HashMap::new();
-        for (_, hit, found) in page.hits {
-            let score = scores.entry(hit.document_id).or_default();
-            *score = score.max(f64::from(found.score));
-        }
+        let scores = self.related(ctx, query, &realms).await?;
         let ids: Vec<String> = scores.keys().cloned().collect();
         let limit = u32::try_from(CANDIDATES).unwrap_or(u32::MAX);
         let rows = self
@@ -71,9 +92,13 @@ impl KnowledgeBase {
             .memories(&realms, Some(&ids), filter, limit)
             .await?;
         let recalled = rows.into_iter().map(|row| {
-            let relevance = scores.get(&row.document_id).copied().unwrap_or_default();
-            let score = relevance * weight(&row, filter.now);
-            Recalled { row, score }
+            let found = scores.get(&row.document_id).copied().unwrap_or_default();
+            let score = f64::from(found.score) * weight(&row, filter.now);
+            Recalled {
+                row,
+                score,
+                cosine: found.cosine,
+            }
         });
         let mut recalled: Vec<Recalled> = recalled.collect();
         recalled.sort_by(|a, b| {
@@ -81,6 +106,34 @@ impl KnowledgeBase {
             score.then_with(|| b.row.document_id.cmp(&a.row.document_id))
         });
         Ok(recalled)
+    }
+
+    /// How well memories fit `query`, by their ids.
+    async fn related(
+        &self,
+        ctx: &Ctx,
+        query: &str,
+        realms: &[Realm],
+    ) -> Result<HashMap<String, Fit>, ToolError> {
+        let filter = Filter {
+            kinds: vec![MEMORY.to_owned()],
+            ..Filter::default()
+        };
+        let search = Search::new(query, realms.to_vec(), filter);
+        let ranking = search.rank(self, ctx, Mode::Hybrid).await?;
+        let vector = self.embedding.query(ctx, query).await.ok();
+        let page = search.page(self, ranking.ranked, 0, CANDIDATES).await?;
+        let mut fits: HashMap<String, Fit> = HashMap::new();
+        for (_, hit, found) in page.hits {
+            let own = found.vector.as_deref().zip(vector.as_ref());
+            let cosine = own.map(|(own, vector)| dot(own, &vector.values));
+            let fit = fits.entry(hit.document_id).or_default();
+            fit.score = fit.score.max(found.score);
+            if cosine > fit.cosine {
+                fit.cosine = cosine;
+            }
+        }
+        Ok(fits)
     }
 
     /// Live memories of `realm` that say nearly the same as `text`, but not just the same, closest first.
@@ -100,10 +153,12 @@ impl KnowledgeBase {
         let mut near = self.recall(ctx, text, vec![realm.clone()], filter).await?;
         near.truncate(COMPARED);
         let alike = near.into_iter().filter_map(|found| {
-            let similarity = similarity(text, &found.row.text);
+            let words = similarity(text, &found.row.text);
+            let meaning = found.cosine.map_or(0.0, f64::from);
             let same = found.row.text == text;
-            (similarity >= ALIKE && !same).then_some(Similar {
-                similarity,
+            let alike = words >= SAME_WORDS || meaning >= SAME_MEANING;
+            (alike && !same).then_some(Similar {
+                similarity: words.max(meaning),
                 row: found.row,
             })
         });

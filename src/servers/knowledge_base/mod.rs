@@ -31,8 +31,8 @@ use purge::Scrubber;
 use store::KnowledgeStore;
 use tools::{
     add_document::AddDocument, add_documents::AddDocuments, delete_document::DeleteDocument,
-    export_knowledge::ExportKnowledge, forget_memory::ForgetMemory, get_document::GetDocument,
-    get_knowledge_job::GetKnowledgeJob, knowledge_stats::KnowledgeStats,
+    export_knowledge::ExportKnowledge, forget_memory::ForgetMemory, get_context::GetContext,
+    get_document::GetDocument, get_knowledge_job::GetKnowledgeJob, knowledge_stats::KnowledgeStats,
     list_documents::ListDocuments, read_knowledge::ReadKnowledge, recall_memory::RecallMemory,
     reindex_knowledge::ReindexKnowledge, save_memory::SaveMemory,
     search_knowledge::SearchKnowledge, sync_source::SyncSource, update_document::UpdateDocument,
@@ -133,6 +133,7 @@ impl ToolServer for KnowledgeBase {
             .add::<SaveMemory>()
             .add::<RecallMemory>()
             .add::<ForgetMemory>()
+            .add::<GetContext>()
             .add::<KnowledgeStats>()
             .add::<VerifyKnowledge>()
             .add::<ReindexKnowledge>()

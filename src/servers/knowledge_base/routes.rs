@@ -4,6 +4,7 @@ use crate::tool::prelude::Route;
 
 pub const ROUTES: &[Route] = &[
     Route::post("/api/v1/knowledge/search", "search_knowledge"),
+    Route::post("/api/v1/knowledge/context", "get_context"),
     Route::get("/api/v1/knowledge/documents", "list_documents"),
     Route::post("/api/v1/knowledge/documents", "add_document"),
     Route::post("/api/v1/knowledge/documents/batch", "add_documents"),

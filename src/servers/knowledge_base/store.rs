@@ -1,5 +1,6 @@
 //! The SQL of the knowledge base. SQL is the truth; the search index follows the outbox that is written with each change.
 
+mod choose;
 mod embeddings;
 mod export;
 mod feed;
@@ -17,7 +18,7 @@ mod update;
 mod verify;
 mod write;
 
-pub use embeddings::{Made, Passage, Passages, VectorRows, numbers};
+pub use embeddings::{Made, Passage, Passages, VectorRows, facts, numbers};
 pub use export::ExportRow;
 pub use generations::{Generation, HUB_SCOPE};
 pub use hits::HitRow;

@@ -5,8 +5,41 @@ pub use minilm::{Builtin, DIMENSIONS, Damaged, Tokens, WINDOW};
 /// What vectors of the built-in model are kept under.
 pub const MODEL: &str = "builtin/all-minilm-l6-v2";
 
-/// What of a chunk is embedded: its title and headings say what its text is about.
+/// What of a chunk is embedded: its text, and before it the document's title and the headings above it that it does not begin
+/// with itself. They say what a passage from the middle of a document is about.
 pub fn passage(title: &str, heading_path: &[String], text: &str) -> String {
-    let _ = (title, heading_path);
-    text.to_owned()
+    let marks = |c: char| c == '#' || c.is_whitespace();
+    let begins = |with: &str| text.trim_start_matches(marks).starts_with(with);
+    let mut passage = String::with_capacity(title.len() + text.len() + 1);
+    let mut before = "";
+    for above in std::iter::once(title).chain(heading_path.iter().map(String::as_str)) {
+        let above = above.trim();
+        if !above.is_empty() && above != before && !begins(above) {
+            passage.push_str(above);
+            passage.push('\n');
+        }
+        before = above;
+    }
+    passage.push_str(text);
+    passage
+}
+
+#[cfg(test)]
+mod tests {
+    use super::passage;
+
+    #[test]
+    fn what_a_text_is_about_stands_before_it_once() {
+        let path = ["Guide".to_owned(), "Leases".to_owned()];
+        assert_eq!(
+            passage("Guide", &path, "## Leases\n\nThey end."),
+            "Guide\n## Leases\n\nThey end."
+        );
+        assert_eq!(
+            passage("Guide", &path, "They end."),
+            "Guide\nLeases\nThey end."
+        );
+        assert_eq!(passage("They end", &[], "They end."), "They end.");
+        assert_eq!(passage("", &[], "x"), "x");
+    }
 }

@@ -2,9 +2,11 @@
 
 pub mod chunk;
 pub mod digest;
+pub mod diverse;
 pub mod embed;
 pub mod extract;
 pub mod filter;
+pub mod fuse;
 pub mod lexical;
 pub mod similar;
 pub mod vectors;

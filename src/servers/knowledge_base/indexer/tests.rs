@@ -4,7 +4,8 @@ use crate::{
         engine::{
             chunk,
             digest::digest,
-            lexical::{Change, Filter, Query},
+            filter::{DocumentFacts, Filter},
+            lexical::{Change, Query},
         },
         model::{Format, NewDocument, Realm},
     },
@@ -60,11 +61,11 @@ async fn stop(mut host: Host, indexer: Indexer) -> Host {
 fn count(indexer: &Indexer, word: &str) -> usize {
     let filter = Filter {
         scopes: vec!["global".into()],
-        collection: None,
+        ..Filter::default()
     };
     indexer
         .index()
-        .search(&Query::parse(word), &filter, 0, 100)
+        .search(&Query::parse(word), &filter, 100)
         .unwrap()
         .len()
 }
@@ -134,13 +135,16 @@ async fn an_index_ahead_of_its_database_or_of_another_is_rebuilt() {
         let index = LexicalIndex::open(&shelf.dir(7)).unwrap().index;
         shelf.serve(7).unwrap();
         let ghost = crate::servers::knowledge_base::engine::lexical::Put {
-            document_id: "ghost".into(),
-            scope: "global".into(),
-            collection: None,
+            facts: DocumentFacts {
+                document_id: "ghost".into(),
+                scope: "global".into(),
+                ..DocumentFacts::default()
+            },
             entries: vec![crate::servers::knowledge_base::engine::lexical::Entry {
                 chunk_id: "ghost".into(),
                 title: String::new(),
                 heading: String::new(),
+                symbol: None,
                 text: "ghost".into(),
             }],
         };

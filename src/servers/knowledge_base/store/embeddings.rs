@@ -175,7 +175,7 @@ impl KnowledgeStore {
         let rows = rows
             .into_iter()
             .map(|(chunk, hash, blob)| (chunk, hash, numbers(&blob)));
-        Ok(Some((facts(row)?, rows.collect())))
+        Ok(Some((facts(&row)?, rows.collect())))
     }
 
     /// How many documents of `realms` changed after outbox entry `seq`: they may wait for their vectors.
@@ -203,15 +203,16 @@ async fn mark<'d>(tx: &mut Tx<'_>, document: &'d Passages) -> Result<HashSet<&'d
     Ok(kept)
 }
 
-fn facts(row: DocumentRow) -> Result<DocumentFacts, ToolError> {
+/// What a document can be chosen by.
+pub fn facts(row: &DocumentRow) -> Result<DocumentFacts, ToolError> {
     Ok(DocumentFacts {
         tags: serde_json::from_str(&row.tags).map_err(ToolError::internal)?,
-        document_id: row.id,
-        scope: row.scope,
-        collection: row.collection,
-        form: row.form,
-        language: row.language,
-        path: row.path,
+        document_id: row.id.clone(),
+        scope: row.scope.clone(),
+        collection: row.collection.clone(),
+        form: row.form.clone(),
+        language: row.language.clone(),
+        path: row.path.clone(),
         updated_ms: row.updated_ms,
     })
 }

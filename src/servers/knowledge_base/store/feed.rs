@@ -4,13 +4,13 @@ use crate::{
     on_db, on_tx,
     servers::knowledge_base::{
         engine::lexical::{Change, Entry, Put},
-        store::{DocumentRow, KnowledgeStore},
+        store::{DocumentRow, KnowledgeStore, embeddings::facts},
     },
     tool::ToolError,
 };
 
-/// A chunk's place and headings.
-type Place = (String, i64, i64, String);
+/// A chunk's place, headings and symbol.
+type Place = (String, i64, i64, String, Option<String>);
 
 impl KnowledgeStore {
     /// A random number that tells this database from every other, made at the first start.
@@ -54,12 +54,12 @@ impl KnowledgeStore {
         let Some((text, ..)) = self.text(&row, row.version).await? else {
             return Ok(gone());
         };
-        let sql = "select id, byte_start, byte_end, heading_path from kb_chunk \
+        let sql = "select id, byte_start, byte_end, heading_path, symbol from kb_chunk \
                    where document_id = $1 and version = $2 order by ordinal";
         let places: Vec<Place> = on_db!(&self.db, pool => sqlx::query_as(sql).bind(document_id).bind(row.version)
             .fetch_all(pool).await)?;
         let mut entries = Vec::with_capacity(places.len());
-        for (chunk_id, start, end, path) in places {
+        for (chunk_id, start, end, path, symbol) in places {
             let path: Vec<String> = serde_json::from_str(&path).map_err(ToolError::internal)?;
             let start = usize::try_from(start).map_err(ToolError::internal)?;
             let end = usize::try_from(end).map_err(ToolError::internal)?;
@@ -67,13 +67,12 @@ impl KnowledgeStore {
                 chunk_id,
                 title: row.title.clone(),
                 heading: path.join(" "),
+                symbol,
                 text: text.get(start..end).unwrap_or_default().to_owned(),
             });
         }
         Ok(Change::Put(Put {
-            document_id: row.id,
-            scope: row.scope,
-            collection: row.collection,
+            facts: facts(&row)?,
             entries,
         }))
     }

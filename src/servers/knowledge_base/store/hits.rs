@@ -4,7 +4,10 @@ use sqlx::QueryBuilder;
 
 use crate::{
     on_db,
-    servers::knowledge_base::{model::Realm, store::KnowledgeStore},
+    servers::knowledge_base::{
+        model::Realm,
+        store::{KnowledgeStore, embeddings::numbers},
+    },
     tool::ToolError,
 };
 
@@ -17,6 +20,10 @@ pub struct HitRow {
     pub document_id: String,
     /// The version it is of.
     pub version: i64,
+    /// What the document is.
+    pub form: String,
+    /// The caller's own name for the document.
+    pub external_id: Option<String>,
     /// The document's title.
     pub title: String,
     /// Where the document came from.
@@ -37,7 +44,36 @@ pub struct HitRow {
     pub line_end: i64,
 }
 
+/// A chunk that may be ranked: its form, and its vector if it has one.
+pub type Ranked = (String, String, Option<Vec<f32>>);
+
 impl KnowledgeStore {
+    /// Those of `chunks` that may be shown in `realms` now, with their vectors by `model`, in any order.
+    pub async fn ranked(
+        &self,
+        model: &str,
+        realms: &[Realm],
+        chunks: &[String],
+    ) -> Result<Vec<Ranked>, ToolError> {
+        if chunks.is_empty() || realms.is_empty() {
+            return Ok(Vec::new());
+        }
+        let rows: Vec<(String, String, Option<Vec<u8>>)> = on_db!(&self.db, pool => {
+            let mut query = QueryBuilder::new(
+                "select c.id, d.form, e.vector \
+                 from kb_chunk c join kb_document d on d.id = c.document_id and d.version = c.version \
+                 left join kb_embedding e on e.scope = c.scope and e.text_hash = c.passage_hash and e.model = ",
+            );
+            query.push_bind(model).push(" where ");
+            shown(&mut query, realms, chunks);
+            query.build_query_as().fetch_all(pool).await
+        })?;
+        let read = |(chunk, form, vector): (String, String, Option<Vec<u8>>)| {
+            (chunk, form, vector.map(|blob| numbers(&blob)))
+        };
+        Ok(rows.into_iter().map(read).collect())
+    }
+
     /// Those of `chunks` that may be shown in `realms` now, in any order.
     pub async fn hits(
         &self,
@@ -49,22 +85,31 @@ impl KnowledgeStore {
         }
         Ok(on_db!(&self.db, pool => {
             let mut query = QueryBuilder::new(
-                "select c.id as chunk_id, c.document_id, c.version, d.title, d.uri, d.scope, d.collection, \
+                "select c.id as chunk_id, c.document_id, c.version, d.form, d.external_id, d.title, d.uri, d.scope, d.collection, \
                  c.heading_path, c.byte_start, c.byte_end, c.line_start, c.line_end \
                  from kb_chunk c join kb_document d on d.id = c.document_id and d.version = c.version \
-                 where d.deleted_ms is null and d.scope in (",
+                 where ",
             );
-            let mut list = query.separated(", ");
-            for realm in realms {
-                list.push_bind(realm.to_string());
-            }
-            query.push(") and c.id in (");
-            let mut list = query.separated(", ");
-            for chunk in chunks {
-                list.push_bind(chunk.as_str());
-            }
-            query.push(")");
+            shown(&mut query, realms, chunks);
             query.build_query_as().fetch_all(pool).await
         })?)
     }
+}
+
+/// The condition that a chunk is one of `chunks`, and that its document may be shown in `realms`.
+fn shown<D: sqlx::Database>(query: &mut QueryBuilder<D>, realms: &[Realm], chunks: &[String])
+where
+    String: sqlx::Type<D> + for<'q> sqlx::Encode<'q, D>,
+{
+    query.push("d.deleted_ms is null and d.scope in (");
+    let mut list = query.separated(", ");
+    for realm in realms {
+        list.push_bind(realm.to_string());
+    }
+    query.push(") and c.id in (");
+    let mut list = query.separated(", ");
+    for chunk in chunks {
+        list.push_bind(chunk.clone());
+    }
+    query.push(")");
 }

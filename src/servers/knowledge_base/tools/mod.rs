@@ -5,7 +5,9 @@ pub mod add_documents;
 pub mod delete_document;
 mod document;
 pub mod export_knowledge;
+mod filters;
 pub mod forget_memory;
+pub mod get_context;
 pub mod get_document;
 pub mod get_knowledge_job;
 mod job;
@@ -132,8 +134,11 @@ pub mod tests {
         team.call_json("add_document", sent).await.unwrap()
     }
 
-    /// Titles of what a search finds.
-    pub async fn titles(team: &Team, sent: Value) -> Vec<String> {
+    /// Titles of what a search finds: by words, unless it says otherwise. By meaning everything is like everything a little.
+    pub async fn titles(team: &Team, mut sent: Value) -> Vec<String> {
+        if sent.get("mode").is_none() {
+            sent["mode"] = "lexical".into();
+        }
         let found = team.call_json("search_knowledge", sent).await.unwrap();
         let hits = found["hits"].as_array().unwrap().iter();
         hits.map(|hit| hit["title"].as_str().unwrap().to_owned())

@@ -1,8 +1,8 @@
 //! `recall_memory`: what the team remembers about something.
 
 use super::{
+    filters::Where,
     memory::{Kind, Memory, instant},
-    search_knowledge::{Where, realms},
     text,
 };
 use crate::{
@@ -84,6 +84,7 @@ impl Tool for RecallMemory {
         procedures and episodes of this project and global ones. Memories that are expired, no longer true or superseded \
         are left out unless you ask. Older ones rank lower unless pinned. Returns memories with provenance.";
     const ACCESS: Access = Access::Read;
+    const CONTENT: &'static [&'static str] = &["query"];
 
     async fn run(server: &KnowledgeBase, ctx: &Ctx, args: Args) -> Result<Output, ToolError> {
         let tags = args.tags.iter().map(|tag| ("/tags", Some(tag.as_str())));
@@ -101,13 +102,13 @@ impl Tool for RecallMemory {
             // What was true at an earlier time may have been superseded since: its end says when.
             superseded: args.history || at.is_some(),
         };
-        let realms = realms(ctx, args.scope.unwrap_or(Where::Both));
+        let realms = args.scope.unwrap_or(Where::Both).realms(ctx);
         server.caught_up(args.min_seq).await?;
         let found = match &args.query {
             Some(query) => server.recall(ctx, query, realms, filter).await?,
             None => {
                 let rows = server.store.memories(&realms, None, filter, LISTED).await?;
-                let listed = rows.into_iter().map(|row| Recalled { row, score: 0.0 });
+                let listed = rows.into_iter().map(Recalled::listed);
                 listed.collect()
             }
         };

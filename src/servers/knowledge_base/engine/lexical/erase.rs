@@ -70,18 +70,21 @@ impl LexicalIndex {
 
 #[cfg(test)]
 mod tests {
-    use super::super::{Change, Entry, Put};
+    use super::super::{Change, DocumentFacts, Entry, Put};
     use super::*;
 
     fn put(id: &str, text: &str) -> Change {
         Change::Put(Put {
-            document_id: id.into(),
-            scope: "global".into(),
-            collection: None,
+            facts: DocumentFacts {
+                document_id: id.into(),
+                scope: "global".into(),
+                ..DocumentFacts::default()
+            },
             entries: vec![Entry {
                 chunk_id: format!("{id}-1"),
                 title: String::new(),
                 heading: String::new(),
+                symbol: None,
                 text: text.into(),
             }],
         })

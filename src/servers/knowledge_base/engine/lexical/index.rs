@@ -7,16 +7,14 @@ use std::{
 
 use tantivy::{
     Index, IndexReader, IndexWriter, ReloadPolicy, TantivyDocument, Term,
-    collector::TopDocs,
     directory::MmapDirectory,
     indexer::{IndexWriterOptions, LogMergePolicy},
-    schema::Value,
 };
 
 use super::{
-    Change, Filter, Found, LexicalError, Payload, Put, Query, SCHEMA_VERSION,
+    Change, LexicalError, Payload, Put, SCHEMA_VERSION,
     schema::{self, Fields},
-    statistics::{Known, ScopeStatistics},
+    statistics::Known,
 };
 
 /// Memory of the one indexing thread, in bytes; tantivy's least is 15 MB.
@@ -29,7 +27,7 @@ pub struct LexicalIndex {
     pub(super) reader: IndexReader,
     pub(super) fields: Fields,
     pub(super) writer: Mutex<IndexWriter>,
-    counted: Mutex<Known>,
+    pub(super) counted: Mutex<Known>,
 }
 
 /// An index and what it says of itself.
@@ -110,7 +108,7 @@ impl LexicalIndex {
                     writer.delete_term(remove(&document_id));
                 }
                 Change::Put(put) => {
-                    writer.delete_term(remove(&put.document_id));
+                    writer.delete_term(remove(&put.facts.document_id));
                     self.add(writer, put)?;
                 }
             }
@@ -125,57 +123,38 @@ impl LexicalIndex {
     }
 
     fn add(&self, writer: &IndexWriter, put: Put) -> Result<(), LexicalError> {
-        let fields = &self.fields;
+        let (fields, facts) = (&self.fields, put.facts);
         for entry in put.entries {
             let mut document = TantivyDocument::new();
             document.add_text(fields.chunk_id, entry.chunk_id);
-            document.add_text(fields.document_id, &put.document_id);
-            document.add_text(fields.scope, &put.scope);
-            if let Some(collection) = &put.collection {
-                document.add_text(fields.collection, collection);
+            let maybe = [
+                (fields.collection, &facts.collection),
+                (fields.language, &facts.language),
+                (fields.path, &facts.path),
+            ];
+            let always = [
+                (fields.document_id, &facts.document_id),
+                (fields.scope, &facts.scope),
+                (fields.form, &facts.form),
+            ];
+            let given = maybe
+                .into_iter()
+                .filter_map(|(field, text)| Some((field, text.as_ref()?)));
+            let tags = facts.tags.iter().map(|tag| (fields.tag, tag));
+            for (field, text) in always.into_iter().chain(given).chain(tags) {
+                document.add_text(field, text);
             }
+            document.add_i64(fields.updated, facts.updated_ms);
             document.add_text(fields.title, entry.title);
             document.add_text(fields.heading, entry.heading);
+            if let Some(symbol) = entry.symbol {
+                document.add_text(fields.heading, symbol);
+            }
             document.add_text(fields.exact, &entry.text);
             document.add_text(fields.body, entry.text);
             writer.add_document(document)?;
         }
         Ok(())
-    }
-
-    /// The best chunks for `query` from place `offset` on, best first.
-    pub fn search(
-        &self,
-        query: &Query,
-        filter: &Filter,
-        offset: usize,
-        limit: usize,
-    ) -> Result<Vec<Found>, LexicalError> {
-        if query.is_empty() || filter.scopes.is_empty() || limit == 0 {
-            return Ok(Vec::new());
-        }
-        let searcher = self.reader.searcher();
-        let wanted = TopDocs::with_limit(limit)
-            .and_offset(offset)
-            .order_by_score();
-        let counts =
-            ScopeStatistics::new(&searcher, self.fields.scope, &filter.scopes, &self.counted)?;
-        let query = query.build(&self.fields, filter);
-        let hits = searcher.search_with_statistics_provider(&*query, &wanted, &counts)?;
-        let mut found = Vec::with_capacity(hits.len());
-        for (score, address) in hits {
-            let document: TantivyDocument = searcher.doc(address)?;
-            let text = |field| {
-                let value = document.get_first(field).and_then(|value| value.as_str());
-                value.unwrap_or_default().to_owned()
-            };
-            found.push(Found {
-                chunk_id: text(self.fields.chunk_id),
-                text: text(self.fields.body),
-                score,
-            });
-        }
-        Ok(found)
     }
 
     /// Chunks in the index.

@@ -3,8 +3,10 @@
 mod erase;
 mod index;
 mod inspect;
+mod narrow;
 mod query;
 mod schema;
+mod search;
 mod snippet;
 mod statistics;
 mod stopwords;
@@ -12,13 +14,15 @@ mod token;
 
 pub use index::{LexicalIndex, Opened};
 pub use inspect::Held;
-pub use query::{Filter, Query};
+pub use query::Query;
 pub use snippet::{Highlighter, Snippet};
 
 use serde::{Deserialize, Serialize};
 
+use super::filter::DocumentFacts;
+
 /// Raised whenever the schema, a tokeniser or the stored fields change: an index of another version is rebuilt.
-pub const SCHEMA_VERSION: u32 = 1;
+pub const SCHEMA_VERSION: u32 = 2;
 
 /// What the index knows about itself, written with each commit.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -42,6 +46,8 @@ pub struct Entry {
     pub title: String,
     /// Headings above it, joined.
     pub heading: String,
+    /// The item of a program that it is.
+    pub symbol: Option<String>,
     /// Its text.
     pub text: String,
 }
@@ -49,12 +55,8 @@ pub struct Entry {
 /// All chunks of a document, replacing those indexed before.
 #[derive(Debug, Clone)]
 pub struct Put {
-    /// The document.
-    pub document_id: String,
-    /// Where it is visible: one term, matched whole.
-    pub scope: String,
-    /// The collection it lies in.
-    pub collection: Option<String>,
+    /// The document, and what it can be chosen by.
+    pub facts: DocumentFacts,
     /// Its chunks.
     pub entries: Vec<Entry>,
 }
@@ -76,9 +78,8 @@ pub enum Change {
 pub struct Found {
     /// Its id in the database.
     pub chunk_id: String,
-    /// Its text as indexed.
-    pub text: String,
-    /// BM25, boosted by title and headings; comparable within one answer only.
+    /// How much of what the query asks for it has: BM25, boosted by title and headings, over what the best thinkable text
+    /// would have. Seldom over 1.
     pub score: f32,
 }
 

@@ -5,8 +5,7 @@ use std::collections::HashSet;
 use tantivy::{
     Term,
     query::{
-        BooleanQuery, BoostQuery, ConstScoreQuery, Occur, Query as TantivyQuery, TermQuery,
-        TermSetQuery,
+        Bm25StatisticsProvider, BooleanQuery, BoostQuery, Occur, Query as TantivyQuery, TermQuery,
     },
     schema::{Field, IndexRecordOption},
     tokenizer::TextAnalyzer,
@@ -17,18 +16,11 @@ use super::{schema::Fields, stopwords::is_stopword, token};
 /// Terms beyond this say nothing new about what is sought, and each costs time.
 const MAX_TERMS: usize = 48;
 /// Weights beside the body's 1.
-const TITLE: f32 = 2.0;
-const HEADING: f32 = 1.5;
-const EXACT: f32 = 0.5;
-
-/// What is visible and wanted.
-#[derive(Debug, Clone, Default)]
-pub struct Filter {
-    /// Scopes to look in; none finds nothing.
-    pub scopes: Vec<String>,
-    /// Only this collection.
-    pub collection: Option<String>,
-}
+const TITLE: f32 = 0.5;
+const HEADING: f32 = 0.5;
+const EXACT: f32 = 0.25;
+/// tantivy's: how much more a word's tenth occurrence counts than its first.
+const BM25_K1: f32 = 1.2;
 
 /// Words to look for, taken apart.
 #[derive(Debug, Clone)]
@@ -66,7 +58,8 @@ impl Query {
         self.stems.is_empty() && self.wholes.is_empty()
     }
 
-    pub(super) fn build(&self, fields: &Fields, filter: &Filter) -> Box<dyn TantivyQuery> {
+    /// Chunks with any of the words.
+    pub(super) fn build(&self, fields: &Fields) -> BooleanQuery {
         let mut words: Vec<(Occur, Box<dyn TantivyQuery>)> = Vec::new();
         let mut add = |field: Field, text: &str, boost: f32| {
             let term = Term::from_field_text(field, text);
@@ -84,29 +77,31 @@ impl Query {
         for word in &self.wholes {
             add(fields.exact, word, EXACT);
         }
-        let mut all: Vec<(Occur, Box<dyn TantivyQuery>)> = vec![
-            (Occur::Must, among(fields.scope, &filter.scopes)),
-            (Occur::Must, Box::new(BooleanQuery::new(words))),
-        ];
-        if let Some(collection) = &filter.collection {
-            all.push((
-                Occur::Must,
-                among(fields.collection, std::slice::from_ref(collection)),
-            ));
-        }
-        Box::new(BooleanQuery::new(all))
+        BooleanQuery::new(words)
     }
-}
 
-/// Documents whose `field` is one of `values`, without a say in the score.
-fn among(field: Field, values: &[String]) -> Box<dyn TantivyQuery> {
-    let terms = values
-        .iter()
-        .map(|value| Term::from_field_text(field, value));
-    Box::new(ConstScoreQuery::new(
-        Box::new(TermSetQuery::new(terms)),
-        0.0,
-    ))
+    /// What a chunk would score that says all of the words in its text over and over, and nothing else.
+    pub(super) fn most(
+        &self,
+        fields: &Fields,
+        counts: &impl Bm25StatisticsProvider,
+    ) -> tantivy::Result<f32> {
+        let chunks = counts.total_num_docs()?;
+        let mut most = 0.0;
+        for (field, words, weight) in [
+            (fields.body, &self.stems, 1.0),
+            (fields.exact, &self.wholes, EXACT),
+        ] {
+            for word in words {
+                let with = counts
+                    .doc_freq(&Term::from_field_text(field, word))?
+                    .min(chunks);
+                let rarity = (1.0 + ((chunks - with) as f32 + 0.5) / (with as f32 + 0.5)).ln();
+                most += weight * rarity * (1.0 + BM25_K1);
+            }
+        }
+        Ok(most)
+    }
 }
 
 fn single_cjk(word: &str) -> bool {

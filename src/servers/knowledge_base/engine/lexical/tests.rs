@@ -1,4 +1,5 @@
 use super::*;
+use crate::servers::knowledge_base::engine::filter::Filter;
 
 fn put(document: &str, scope: &str, chunks: &[(&str, &str, &str)]) -> Change {
     let entries = chunks
@@ -8,12 +9,15 @@ fn put(document: &str, scope: &str, chunks: &[(&str, &str, &str)]) -> Change {
             chunk_id: format!("{document}-{n}"),
             title: (*title).into(),
             heading: (*heading).into(),
+            symbol: None,
             text: (*text).into(),
         });
     Change::Put(Put {
-        document_id: document.into(),
-        scope: scope.into(),
-        collection: None,
+        facts: DocumentFacts {
+            document_id: document.into(),
+            scope: scope.into(),
+            ..DocumentFacts::default()
+        },
         entries: entries.collect(),
     })
 }
@@ -31,9 +35,9 @@ fn at(seq: i64) -> Option<Payload> {
 fn find(index: &LexicalIndex, scope: &str, text: &str) -> Vec<String> {
     let filter = Filter {
         scopes: vec![scope.into()],
-        collection: None,
+        ..Filter::default()
     };
-    let found = index.search(&Query::parse(text), &filter, 0, 10).unwrap();
+    let found = index.search(&Query::parse(text), &filter, 10).unwrap();
     found.into_iter().map(|f| f.chunk_id).collect()
 }
 
@@ -77,7 +81,7 @@ fn a_scope_sees_only_its_own() {
     assert_eq!(find(&index, "p:a", "secret"), ["d1-0"]);
     assert_eq!(find(&index, "p:c", "secret"), [""; 0]);
     let nowhere = index
-        .search(&Query::parse("secret"), &Filter::default(), 0, 10)
+        .search(&Query::parse("secret"), &Filter::default(), 10)
         .unwrap();
     assert!(nowhere.is_empty());
 }
@@ -95,7 +99,11 @@ fn titles_and_headings_lift_and_identifiers_match_in_part_and_whole() {
         put(
             "title",
             "s",
-            &[("rate limits", "notes", "about this and more words here too")],
+            &[(
+                "rate limits",
+                "notes",
+                "about rate limits and more words here",
+            )],
         ),
         put("code", "s", &[("x", "", "fn parse_config_file(path)")]),
         put("near", "s", &[("x", "", "parse the config, then the file")]),
@@ -139,6 +147,128 @@ fn an_unfinished_or_foreign_index_has_no_payload() {
     assert_eq!((newer.payload, newer.index.chunks()), (None, 0));
 }
 
+fn facts() -> impl proptest::strategy::Strategy<Value = DocumentFacts> {
+    use proptest::{option, prelude::*, sample::select};
+    let word = |words: &'static [&'static str]| select(words).prop_map(str::to_owned);
+    (
+        word(&["p", "q", "global"]),
+        option::of(word(&["ops", "dev"])),
+        word(&["text", "code", "memory"]),
+        option::of(word(&["rust", "go"])),
+        option::of(word(&["a.rs", "src/a.rs", "src/b/c.md", "docs/x y.md"])),
+        proptest::collection::vec(word(&["x", "y", "z"]), 0..3),
+        0_i64..4,
+    )
+        .prop_map(
+            |(scope, collection, form, language, path, tags, updated_ms)| DocumentFacts {
+                document_id: String::new(),
+                scope,
+                collection,
+                form,
+                language,
+                path,
+                tags,
+                updated_ms,
+            },
+        )
+}
+
+fn filter() -> impl proptest::strategy::Strategy<Value = Filter> {
+    use crate::servers::knowledge_base::engine::filter::PathGlob;
+    use proptest::{collection::vec, option, prelude::*, sample::select};
+    let word = |words: &'static [&'static str]| select(words).prop_map(str::to_owned);
+    (
+        vec(word(&["p", "global"]), 1..3),
+        option::of(word(&["ops"])),
+        vec(word(&["text", "code", "memory"]), 0..3),
+        vec(word(&["rust", "go"]), 0..2),
+        option::of(select(&["*.rs", "**/*.rs", "src/**", "docs/*", "none"][..])),
+        vec(word(&["x", "y"]), 0..2),
+        option::of(0_i64..4),
+    )
+        .prop_map(
+            |(scopes, collection, kinds, languages, glob, tags, since_ms)| Filter {
+                scopes,
+                collection,
+                kinds,
+                languages,
+                path_glob: glob.map(|glob| PathGlob::new(glob).unwrap()),
+                tags,
+                since_ms,
+            },
+        )
+}
+
+proptest::proptest! {
+    #![proptest_config(proptest::test_runner::Config::with_cases(12))]
+    /// A filter lets the same documents through to the index, to the vectors and by itself.
+    #[test]
+    fn a_filter_means_the_same_everywhere(
+        documents in proptest::collection::vec(facts(), 1..30),
+        filters in proptest::collection::vec(filter(), 1..30),
+    ) {
+        use crate::servers::knowledge_base::engine::vectors::Vectors;
+        let dir = tempfile::tempdir().unwrap();
+        let index = LexicalIndex::open(dir.path()).unwrap().index;
+        let vectors = Vectors::new(1);
+        let mut changes = Vec::new();
+        let mut known = Vec::new();
+        for (n, facts) in documents.into_iter().enumerate() {
+            let facts = DocumentFacts { document_id: format!("d{n:02}"), ..facts };
+            let chunk_id = facts.document_id.clone();
+            vectors.put(facts.clone(), vec![(chunk_id.clone(), String::new(), vec![1.0])]);
+            let entry = Entry { chunk_id, title: String::new(), heading: String::new(), symbol: None, text: "word".into() };
+            changes.push(Change::Put(Put { facts: facts.clone(), entries: vec![entry] }));
+            known.push(facts);
+        }
+        index.apply(changes, at(1)).unwrap();
+        for filter in filters {
+            let itself = known.iter().filter(|facts| filter.matches(facts));
+            let expected: Vec<String> = itself.map(|facts| facts.document_id.clone()).collect();
+            let sorted = |mut ids: Vec<String>| { ids.sort(); ids };
+            let words = index.search(&Query::parse("word"), &filter, 100).unwrap();
+            let words = words.into_iter().map(|found| found.chunk_id).collect();
+            proptest::prop_assert_eq!(&sorted(words), &expected, "{:?}", filter);
+            let near = vectors.search(&[1.0], &filter, 100);
+            let near = near.into_iter().map(|found| found.chunk_id).collect();
+            proptest::prop_assert_eq!(&sorted(near), &expected, "{:?}", filter);
+        }
+    }
+}
+
+#[test]
+fn scores_say_how_much_of_the_query_a_text_has() {
+    let dir = tempfile::tempdir().unwrap();
+    let index = LexicalIndex::open(dir.path()).unwrap().index;
+    let mut changes: Vec<Change> = (0..50)
+        .map(|n| {
+            put(
+                &format!("d{n}"),
+                "s",
+                &[("", "", "filler text of some words")],
+            )
+        })
+        .collect();
+    changes.push(put("all", "s", &[("", "", "zebra quagga okapi")]));
+    changes.push(put("some", "s", &[("", "", "zebra and other things")]));
+    index.apply(changes, at(1)).unwrap();
+    let filter = Filter {
+        scopes: vec!["s".into()],
+        ..Filter::default()
+    };
+    let found = index
+        .search(&Query::parse("zebra quagga okapi"), &filter, 10)
+        .unwrap();
+    assert_eq!((found.len(), found[0].chunk_id.as_str()), (2, "all-0"));
+    assert!(found[0].score > 0.45 && found[0].score <= 1.0, "{found:?}");
+    assert!(found[1].score < 0.2, "{found:?}");
+    let texts = index.texts(&["some-0".into(), "none".into()]).unwrap();
+    assert_eq!(
+        texts.into_iter().collect::<Vec<_>>(),
+        [("some-0".into(), "zebra and other things".into())]
+    );
+}
+
 #[test]
 fn what_other_scopes_hold_and_delete_changes_no_score() {
     let dir = tempfile::tempdir().unwrap();
@@ -158,7 +288,7 @@ fn what_other_scopes_hold_and_delete_changes_no_score() {
             scopes: vec!["p:a".into(), "global".into()],
             ..Filter::default()
         };
-        let found = index.search(&Query::parse("secret plan"), &filter, 0, 10);
+        let found = index.search(&Query::parse("secret plan"), &filter, 10);
         let found = found.unwrap().into_iter();
         found.map(|f| (f.chunk_id, f.score)).collect::<Vec<_>>()
     };

@@ -1,0 +1,226 @@
+//! Two rankings into one: what a chunk means and which words it has, as numbers that can be added.
+//!
+//! A cosine and the part of the query that a text has (see [`super::lexical::Found`]) are both absolute: a query whose words are
+//! nowhere lets meaning decide by itself, which adding ranks or numbers scaled to the best hit cannot do. Measured on three
+//! public sets (abstracts, technical documentation, Python functions): better than reciprocal ranks at any constants.
+
+use std::collections::HashMap;
+
+use super::lexical::Found;
+
+/// How much words count beside meaning.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Weights {
+    /// In prose.
+    pub prose: f32,
+    /// In programs: they say little of what they do in the words that people ask with.
+    pub code: f32,
+    /// How far a query moves to the best passages of prose before they are ranked again; 0 leaves it.
+    pub feedback: f32,
+}
+
+impl Default for Weights {
+    fn default() -> Self {
+        Self {
+            prose: 0.5,
+            code: 0.1,
+            feedback: 0.35,
+        }
+    }
+}
+
+/// Passages that a query moves to. More of them are more often wrong.
+const FEEDBACK: usize = 3;
+
+/// A chunk that one of the rankings has.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Candidate {
+    /// The chunk.
+    pub chunk_id: String,
+    /// Its vector, of length 1, if it has one.
+    pub vector: Option<Vec<f32>>,
+    /// Whether it is a program.
+    pub code: bool,
+    /// How much of the query's words it has, and its place by that, counted from 1.
+    pub words: Option<(f32, usize)>,
+    /// Its place by meaning, counted from 1.
+    pub meaning: Option<usize>,
+    /// What it is ranked by.
+    pub score: f32,
+}
+
+/// The chunks of both rankings, once each. `near` is in the order of meaning.
+pub fn candidates(words: Vec<Found>, near: Vec<String>) -> HashMap<String, Candidate> {
+    let mut all: HashMap<String, Candidate> = HashMap::new();
+    let mut with = |chunk_id: String, change: &dyn Fn(&mut Candidate)| {
+        let new = || Candidate {
+            chunk_id: chunk_id.clone(),
+            ..Candidate::default()
+        };
+        change(all.entry(chunk_id.clone()).or_insert_with(new));
+    };
+    for (place, found) in (1..).zip(words) {
+        with(found.chunk_id, &|c| c.words = Some((found.score, place)));
+    }
+    for (place, chunk_id) in (1..).zip(near) {
+        with(chunk_id, &|c| c.meaning = Some(place));
+    }
+    all
+}
+
+/// Ranks `candidates` for a query's vector, best first.
+pub fn fuse(mut candidates: Vec<Candidate>, query: &[f32], weights: Weights) -> Vec<Candidate> {
+    rank(&mut candidates, query, weights);
+    if weights.feedback > 0.0 {
+        let best = candidates.iter().take(FEEDBACK);
+        let prose: Vec<&[f32]> = best
+            .filter(|candidate| !candidate.code)
+            .filter_map(|candidate| candidate.vector.as_deref())
+            .collect();
+        if prose.len() == FEEDBACK {
+            let moved = moved(query, &prose, weights.feedback);
+            rank(&mut candidates, &moved, weights);
+        }
+    }
+    candidates
+}
+
+fn rank(candidates: &mut [Candidate], query: &[f32], weights: Weights) {
+    let cosine = |candidate: &Candidate| Some(dot(candidate.vector.as_deref()?, query));
+    let cosines: Vec<Option<f32>> = candidates.iter().map(cosine).collect();
+    // What has no vector yet is as far as the farthest: its words may still bring it up.
+    let farthest = cosines.iter().flatten().copied().fold(1.0, f32::min);
+    for (candidate, cosine) in candidates.iter_mut().zip(cosines) {
+        let weight = if candidate.code {
+            weights.code
+        } else {
+            weights.prose
+        };
+        let words = candidate.words.map_or(0.0, |(part, _)| part);
+        candidate.score = cosine.unwrap_or(farthest) + weight * words;
+    }
+    sort(candidates);
+}
+
+/// Sorts best first; equals stay in one order whatever order they came in.
+pub fn sort(candidates: &mut [Candidate]) {
+    candidates.sort_by(|a, b| {
+        let score = b.score.total_cmp(&a.score);
+        score.then_with(|| a.chunk_id.cmp(&b.chunk_id))
+    });
+}
+
+/// Rocchio's: `query` and, so much, the middle of `best`.
+fn moved(query: &[f32], best: &[&[f32]], much: f32) -> Vec<f32> {
+    let mut middle = vec![0.0; query.len()];
+    for vector in best {
+        for (sum, value) in middle.iter_mut().zip(*vector) {
+            *sum += value;
+        }
+    }
+    let scale = much / length(&middle).max(f32::MIN_POSITIVE);
+    let mut moved: Vec<f32> = query
+        .iter()
+        .zip(&middle)
+        .map(|(q, m)| q + scale * m)
+        .collect();
+    let scale = length(&moved).max(f32::MIN_POSITIVE);
+    for value in &mut moved {
+        *value /= scale;
+    }
+    moved
+}
+
+fn length(vector: &[f32]) -> f32 {
+    dot(vector, vector).sqrt()
+}
+
+/// The product of two vectors: of length 1, their cosine.
+pub fn dot(a: &[f32], b: &[f32]) -> f32 {
+    a.iter().zip(b).map(|(a, b)| a * b).sum()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const PLAIN: Weights = Weights {
+        prose: 0.5,
+        code: 0.1,
+        feedback: 0.0,
+    };
+
+    fn found(chunk: &str, score: f32) -> Found {
+        Found {
+            chunk_id: chunk.into(),
+            score,
+        }
+    }
+
+    fn ranked(
+        words: &[(&str, f32)],
+        vectors: &[(&str, [f32; 2])],
+        code: bool,
+        weights: Weights,
+    ) -> Vec<String> {
+        let words = words
+            .iter()
+            .map(|(chunk, score)| found(chunk, *score))
+            .collect();
+        let near = vectors
+            .iter()
+            .map(|(chunk, _)| (*chunk).to_owned())
+            .collect();
+        let mut all = candidates(words, near);
+        for (chunk, vector) in vectors {
+            all.get_mut(*chunk).unwrap().vector = Some(vector.to_vec());
+        }
+        let mut all: Vec<Candidate> = all.into_values().collect();
+        for candidate in &mut all {
+            candidate.code = code;
+        }
+        let ranked = fuse(all, &[1.0, 0.0], weights);
+        ranked
+            .into_iter()
+            .map(|candidate| candidate.chunk_id)
+            .collect()
+    }
+
+    #[test]
+    fn words_count_as_much_as_the_kind_says() {
+        let vectors = [
+            ("near", [0.8, 0.6]),
+            ("both", [0.6, 0.8]),
+            ("far", [0.0, 1.0]),
+        ];
+        let words = [("both", 0.9), ("new", 0.9), ("near", 0.1)];
+        assert_eq!(
+            ranked(&words, &vectors, false, PLAIN),
+            ["both", "near", "new", "far"]
+        );
+        assert_eq!(
+            ranked(&words, &vectors, true, PLAIN),
+            ["near", "both", "new", "far"]
+        );
+        assert_eq!(ranked(&[], &vectors, false, PLAIN), ["near", "both", "far"]);
+        assert_eq!(ranked(&words, &[], false, PLAIN), ["both", "new", "near"]);
+    }
+
+    #[test]
+    fn feedback_brings_up_what_is_like_the_best_of_prose() {
+        let vectors = [
+            ("a", [0.9, 0.436]),
+            ("b", [0.9, 0.435]),
+            ("c", [0.89, 0.45]),
+            ("like", [0.6, 0.8]),
+            ("unlike", [0.61, -0.79]),
+        ];
+        let weights = Weights {
+            feedback: 0.5,
+            ..PLAIN
+        };
+        assert_eq!(ranked(&[], &vectors, false, PLAIN)[3], "unlike");
+        assert_eq!(ranked(&[], &vectors, false, weights)[3], "like");
+        assert_eq!(ranked(&[], &vectors, true, weights)[3], "unlike");
+    }
+}
