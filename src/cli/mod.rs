@@ -127,7 +127,7 @@ pub fn main() -> ExitCode {
 
 async fn run(command: Command, settings: Settings, source: Source) -> anyhow::Result<()> {
     match command {
-        Command::Serve => serve::run(settings, source).await,
+        Command::Serve => Box::pin(serve::run(settings, source)).await,
         Command::Init => init::run(),
         Command::Config(ConfigCommand::Check) => out::line("The configuration is valid."),
         Command::Project(command) => admin::project(&settings, command).await,

@@ -179,10 +179,10 @@ impl Chosen {
         }
         if let Some(id) = &args.document_id {
             let chosen = Self::named_by(server, ctx, std::slice::from_ref(id), args.purge).await?;
-            return match chosen.missing.is_empty() {
-                true => Ok(chosen),
-                false => Err(no_document(id)),
-            };
+            if !chosen.missing.is_empty() {
+                return Err(no_document(id));
+            }
+            return Ok(chosen);
         }
         if !args.ids.is_empty() {
             return Self::named_by(server, ctx, &args.ids, args.purge).await;

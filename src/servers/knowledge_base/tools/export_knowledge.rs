@@ -99,7 +99,7 @@ impl Tool for ExportKnowledge {
     const NAME: &'static str = "export_knowledge";
     const ABOUT: &'static str = "Read out all documents of the project, or the global ones, with every version's text, what is \
         kept with them, and what makes memories memories. For administrators: `syndarix knowledge export` writes them as \
-        lines of JSON. To read one document use get_document. Returns versions, and next_cursor when there are more.";
+        lines of JSON. To read one document use read_knowledge. Returns versions, and next_cursor when there are more.";
     const ACCESS: Access = Access::Admin;
     const HINTS: Hints = Hints::of(Access::Read);
 

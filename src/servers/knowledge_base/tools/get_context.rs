@@ -57,7 +57,7 @@ pub struct Output {
 pub struct Passage {
     /// What to cite it by.
     pub number: usize,
-    /// Its document, for get_document.
+    /// Its document, for read_knowledge.
     pub document_id: String,
     /// The version of the document that it is of.
     pub version: i64,
@@ -236,8 +236,8 @@ mod tests {
         assert!(got["tokens"].as_u64().unwrap() <= 100 && got["truncated"] == true);
         for passage in got["passages"].as_array().unwrap() {
             let read = json!({"document_id": passage["document_id"], "version": passage["version"],
-                "from": passage["bytes"][0], "max_bytes": 40000});
-            let read = team.call_json("get_document", read).await.unwrap();
+                "range": passage["bytes"]});
+            let read = team.call_json("read_knowledge", read).await.unwrap();
             assert!(
                 read["text"]
                     .as_str()

@@ -238,8 +238,8 @@ fn floor(text: &str, at: usize) -> usize {
 
 /// The line that byte `at` stands on, counted from 1.
 fn line(text: &str, at: usize) -> u64 {
-    let before = text.as_bytes().get(..at).unwrap_or_default();
-    before.iter().filter(|&&byte| byte == b'\n').count() as u64 + 1
+    let before = text.get(..at).unwrap_or(text);
+    before.matches('\n').count() as u64 + 1
 }
 
 #[cfg(test)]

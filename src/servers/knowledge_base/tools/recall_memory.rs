@@ -104,13 +104,11 @@ impl Tool for RecallMemory {
         };
         let realms = args.scope.unwrap_or(Where::Both).realms(ctx);
         server.caught_up(args.min_seq).await?;
-        let found = match &args.query {
-            Some(query) => server.recall(ctx, query, realms, filter).await?,
-            None => {
-                let rows = server.store.memories(&realms, None, filter, LISTED).await?;
-                let listed = rows.into_iter().map(Recalled::listed);
-                listed.collect()
-            }
+        let found = if let Some(query) = &args.query {
+            server.recall(ctx, query, realms, filter).await?
+        } else {
+            let rows = server.store.memories(&realms, None, filter, LISTED).await?;
+            rows.into_iter().map(Recalled::listed).collect()
         };
         let limit = args.limit.unwrap_or(LIMIT) as usize;
         let mut room = args.max_tokens.unwrap_or(MAX_TOKENS) as usize * 4;
@@ -189,9 +187,12 @@ mod tests {
             sent
         };
         clock.advance(DAY);
-        assert_eq!(recall(&team, query(json!({}))).await, [new.clone()]);
+        assert_eq!(
+            recall(&team, query(json!({}))).await,
+            std::slice::from_ref(&new)
+        );
         let then = query(json!({"at": "2026-01-05T00:00:00Z"}));
-        assert_eq!(recall(&team, then).await, [old.clone()]);
+        assert_eq!(recall(&team, then).await, std::slice::from_ref(&old));
         let before = query(json!({"at": "2025-12-05T00:00:00Z"}));
         assert_eq!(recall(&team, before).await, [""; 0]);
         let all = recall(&team, query(json!({"history": true}))).await;
@@ -233,15 +234,15 @@ mod tests {
         let how = save(&team, how).await;
         assert_eq!(
             recall(&team, json!({"query": "apples", "type": "procedure"})).await,
-            [how.clone()]
+            std::slice::from_ref(&how)
         );
         assert_eq!(
             recall(&team, json!({"query": "apples", "tags": ["red"]})).await,
-            [fact.clone()]
+            std::slice::from_ref(&fact)
         );
         assert_eq!(
             recall(&team, json!({"query": "apples", "scope": "project"})).await,
-            [fact.clone()]
+            std::slice::from_ref(&fact)
         );
         assert_eq!(
             recall(&team.at("elsewhere", "eve"), json!({"query": "apples"})).await,
