@@ -61,6 +61,8 @@ pub struct RankingConfig {
     pub code_words: f32,
     /// How far a question moves to the best passages of prose before they are ranked again; 0 leaves it where it is.
     pub feedback: f32,
+    /// How much a program gives way for being like many others; 0 for not at all.
+    pub code_crowding: f32,
 }
 
 impl Default for RankingConfig {
@@ -70,6 +72,7 @@ impl Default for RankingConfig {
             prose_words: weights.prose,
             code_words: weights.code,
             feedback: weights.feedback,
+            code_crowding: weights.crowding,
         }
     }
 }
@@ -80,6 +83,7 @@ impl RankingConfig {
             prose: self.prose_words,
             code: self.code_words,
             feedback: self.feedback,
+            crowding: self.code_crowding,
         }
     }
 }

@@ -6,7 +6,7 @@
 
 use std::collections::HashMap;
 
-use super::lexical::Found;
+use super::{crowd::thin, lexical::Found};
 
 /// How much words count beside meaning.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -17,14 +17,17 @@ pub struct Weights {
     pub code: f32,
     /// How far a query moves to the best passages of prose before they are ranked again; 0 leaves it.
     pub feedback: f32,
+    /// How much a program gives way for being like many others; 0 for not at all.
+    pub crowding: f32,
 }
 
 impl Default for Weights {
     fn default() -> Self {
         Self {
             prose: 0.5,
-            code: 0.1,
+            code: 0.06,
             feedback: 0.35,
+            crowding: 0.25,
         }
     }
 }
@@ -82,6 +85,7 @@ pub fn fuse(mut candidates: Vec<Candidate>, query: &[f32], weights: Weights) -> 
             rank(&mut candidates, &moved, weights);
         }
     }
+    thin(&mut candidates, weights.crowding);
     candidates
 }
 
@@ -148,6 +152,7 @@ mod tests {
         prose: 0.5,
         code: 0.1,
         feedback: 0.0,
+        crowding: 0.0,
     };
 
     fn found(chunk: &str, score: f32) -> Found {
