@@ -45,6 +45,10 @@ bench-peers:
 bench-llm *parts:
     cargo bench --bench llm -- {{parts}}
 
+# how well search finds what a set says is relevant: docs.jsonl(.gz), queries.jsonl and qrels.jsonl in `dir`; writes TREC runs to `runs`
+eval-retrieval dir *runs:
+    cargo bench --bench retrieval -- {{dir}} {{runs}}
+
 # kill -9 a release hub at work on its knowledge base, again and again, and compare what is left
 crash-knowledge cycles="200":
     CRASH_CYCLES={{cycles}} CRASH_SEED=$RANDOM cargo test --release --test it knowledge_base::crash -- --nocapture

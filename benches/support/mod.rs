@@ -3,6 +3,7 @@
 pub mod client;
 #[path = "../../tests/it/support/hub.rs"]
 pub mod hub;
+pub mod knowledge;
 pub mod measure;
 pub mod process;
 pub mod wire;

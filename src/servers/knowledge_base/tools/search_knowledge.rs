@@ -246,7 +246,7 @@ fn hit(
             .into_iter()
             .map(|r| [r.start, r.end])
             .collect(),
-        score: (f64::from(found.score) * 1_000.0).round() / 1_000.0,
+        score: (f64::from(found.score) * 1e6).round() / 1e6,
         ranks: Ranks {
             lexical: found.words.map(|(_, place)| place),
             semantic: found.meaning,
