@@ -85,6 +85,7 @@ impl Tool for ListDocuments {
         by scope, collection and name. Use search_knowledge to find what documents say, and read_knowledge to read one. \
         Returns documents without their text, and next_cursor when there are more.";
     const ACCESS: Access = Access::Read;
+    const CONTENT: &'static [&'static str] = &["text"];
 
     async fn run(server: &KnowledgeBase, ctx: &Ctx, args: Args) -> Result<Output, ToolError> {
         text([

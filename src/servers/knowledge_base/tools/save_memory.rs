@@ -154,7 +154,7 @@ impl Tool for SaveMemory {
         just recalled. If nearly the same is known, nothing is saved and you get what is known: then supersede it, or save \
         with if_similar save. Returns memory_id and outcome.";
     const ACCESS: Access = Access::Write;
-    const CONTENT: &'static [&'static str] = &["text"];
+    const CONTENT: &'static [&'static str] = &["text", "tags", "provenance"];
     const HINTS: Hints = Hints {
         destructive: false,
         idempotent: true,

@@ -69,6 +69,7 @@ impl Tool for UpdateDocument {
         left out stay. For a new text use add_document with the document's external_id. Returns the document as it is now \
         and seq.";
     const ACCESS: Access = Access::Write;
+    const CONTENT: &'static [&'static str] = &["title", "metadata"];
     const HINTS: Hints = Hints {
         destructive: false,
         idempotent: true,
