@@ -14,6 +14,7 @@ mod outbox;
 mod purge;
 mod read;
 mod sources;
+mod unused;
 mod update;
 mod verify;
 mod write;

@@ -12,6 +12,7 @@ use super::knowledge_base::{document, realm};
 pub async fn suite(store: &KnowledgeStore) {
     generations(store).await;
     vectors_and_purge(store).await;
+    unused_vectors(store).await;
     export(store).await;
     pruning(store).await;
 }
@@ -204,6 +205,54 @@ async fn vectors_and_purge(store: &KnowledgeStore) {
     assert_eq!(store.unscrubbed().await.unwrap(), seq);
     store.scrub(seq.unwrap()).await.unwrap();
     assert_eq!(store.unscrubbed().await.unwrap(), None);
+}
+
+async fn unused_vectors(store: &KnowledgeStore) {
+    let sweep = async || {
+        let (mut after, mut removed) = (Some(Default::default()), 0);
+        while let Some(from) = after {
+            let (next, swept) = store.sweep_vectors(from, 1).await.unwrap();
+            (after, removed) = (next, removed + swept);
+        }
+        removed
+    };
+    let embed = async |text: &str| {
+        let new = document(realm("kb-a"), Some("swept"), text);
+        let added = store.add(new, "ann", 1).await.unwrap();
+        let passages = store.passages(&added.document_id).await.unwrap().unwrap();
+        let hash = passages.passages[0].hash.clone();
+        let made = Made {
+            hash: hash.clone(),
+            vector: vec![0.6, 0.8],
+        };
+        let put = store.put_vectors("one", &passages, vec![made], true, 1);
+        put.await.unwrap();
+        (added.document_id, hash)
+    };
+    let has = async |hash: &String| {
+        let known = store.has_vectors("one", "project:kb-a", std::slice::from_ref(hash));
+        known.await.unwrap().len() == 1
+    };
+    sweep().await;
+    let (_, old) = embed("the first version").await;
+    let (id, new) = embed("the second version").await;
+    assert_eq!(
+        (sweep().await, has(&old).await, has(&new).await),
+        (1, false, true)
+    );
+    store.delete(&realm("kb-a"), &id, 2).await.unwrap();
+    // A document that is about to use it says so before it looks.
+    let again = document(realm("kb-a"), Some("again"), "the second version");
+    let added = store.add(again, "ann", 3).await.unwrap();
+    let passages = store.passages(&added.document_id).await.unwrap().unwrap();
+    assert!(!passages.noted && passages.passages[0].hash == new);
+    store.note_passages(&passages).await.unwrap();
+    let passages = store.passages(&added.document_id).await.unwrap().unwrap();
+    assert!(passages.noted);
+    assert_eq!((sweep().await, has(&new).await), (0, true));
+    let realm = realm("kb-a");
+    store.delete(&realm, &added.document_id, 4).await.unwrap();
+    assert_eq!((sweep().await, has(&new).await), (1, false));
 }
 
 async fn export(store: &KnowledgeStore) {

@@ -186,7 +186,7 @@ impl Worker {
             .await?;
         if cancelled {
             self.store
-                .cancel_generation(self.generation.clone(), now)
+                .cancel_generation(self.generation.id, now)
                 .await?;
         }
         Ok(cancelled)
@@ -247,6 +247,10 @@ impl Worker {
             let Some(document) = self.store.passages(&id).await? else {
                 continue;
             };
+            // What is known to be there must not be swept before it is used.
+            if !document.noted {
+                self.store.note_passages(&document).await?;
+            }
             let parts = document.passages.chunks(most.max(1));
             let last = parts.len().saturating_sub(1);
             for (n, part) in parts.enumerate() {
@@ -345,6 +349,7 @@ fn without_passages(document: &Passages) -> Passages {
         project_id: document.project_id.clone(),
         created_by: document.created_by.clone(),
         passages: Vec::<Passage>::new(),
+        noted: true,
     }
 }
 

@@ -43,6 +43,8 @@ pub struct Passages {
     pub created_by: String,
     /// Its chunks.
     pub passages: Vec<Passage>,
+    /// Whether the chunks' rows say which passages are theirs.
+    pub noted: bool,
 }
 
 /// A vector that was made.
@@ -66,21 +68,25 @@ impl KnowledgeStore {
         let Some((text, ..)) = self.text(&row, row.version).await? else {
             return Ok(None);
         };
-        let sql = "select id, byte_start, byte_end, heading_path from kb_chunk \
+        let sql = "select id, byte_start, byte_end, heading_path, passage_hash from kb_chunk \
                    where document_id = $1 and version = $2 order by ordinal";
-        let places: Vec<(String, i64, i64, String)> = on_db!(&self.db, pool => sqlx::query_as(sql).bind(document_id)
+        type Row = (String, i64, i64, String, Option<String>);
+        let places: Vec<Row> = on_db!(&self.db, pool => sqlx::query_as(sql).bind(document_id)
             .bind(row.version).fetch_all(pool).await)?;
         let mut passages = Vec::with_capacity(places.len());
-        for (chunk_id, start, end, path) in places {
+        let mut noted = true;
+        for (chunk_id, start, end, path, known) in places {
             let path: Vec<String> = serde_json::from_str(&path).map_err(ToolError::internal)?;
             let (start, end) = (
                 usize::try_from(start).unwrap_or(0),
                 usize::try_from(end).unwrap_or(0),
             );
             let text = passage(&row.title, &path, text.get(start..end).unwrap_or_default());
+            let hash = digest(&text);
+            noted &= known.as_ref() == Some(&hash);
             passages.push(Passage {
                 chunk_id,
-                hash: digest(&text),
+                hash,
                 text,
             });
         }
@@ -91,6 +97,7 @@ impl KnowledgeStore {
             project_id,
             created_by: row.created_by,
             passages,
+            noted,
         }))
     }
 
@@ -99,6 +106,19 @@ impl KnowledgeStore {
         Ok(
             on_db!(&self.db, pool => sqlx::query_as(sql).bind(document_id).fetch_optional(pool).await)?,
         )
+    }
+
+    /// Notes with a document's chunks which passages are theirs: vectors of these are not swept from now on.
+    pub async fn note_passages(&self, document: &Passages) -> Result<(), ToolError> {
+        let document = document.clone();
+        self.db
+            .write(move |mut tx| {
+                Box::pin(async move {
+                    lock(&mut tx).await?;
+                    mark(&mut tx, &document).await.map(drop)
+                })
+            })
+            .await
     }
 
     /// Those of `hashes` whose vector is kept for `scope`.
