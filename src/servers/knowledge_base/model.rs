@@ -251,7 +251,7 @@ pub struct JobReport {
     pub deleted: i64,
     /// Files that are no documents: binary, or empty.
     pub skipped: i64,
-    /// Why the job could not be worked on to its end.
+    /// Why the job could not be worked on to its end, or does not go on at the moment.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub error: Option<String>,
 }

@@ -32,8 +32,8 @@ fn realm() -> Realm {
     Realm::Project(ProjectId::new("kb-jobs").unwrap())
 }
 
-fn realms() -> [Realm; 2] {
-    [realm(), Realm::Global]
+fn scopes() -> [&'static str; 3] {
+    ["project:kb-jobs", "global", "global"]
 }
 
 async fn job(store: &KnowledgeStore, items: usize, now: i64) -> String {
@@ -148,18 +148,12 @@ async fn steps(store: &KnowledgeStore) {
         .unwrap()
         .unwrap();
     assert_eq!((report.created, added.len()), (2, 2));
-    let row = store.job(&realms(), &id).await.unwrap().unwrap();
+    let row = store.job(scopes(), &id).await.unwrap().unwrap();
     assert_eq!(
         (row.total, row.done, row.failed, row.report()),
         (Some(3), 2, 1, report)
     );
-    assert!(
-        store
-            .job(&[Realm::Global, Realm::Global], &id)
-            .await
-            .unwrap()
-            .is_none()
-    );
+    assert!(store.job(["global"; 3], &id).await.unwrap().is_none());
     let all = store.job_items(&id, false, -1, 10).await.unwrap();
     assert_eq!(
         all.iter()
@@ -190,7 +184,7 @@ async fn steps(store: &KnowledgeStore) {
         .end_job(&id, "a", JobState::Failed, error.clone(), 70)
         .await
         .unwrap();
-    let row = store.job(&realms(), &id).await.unwrap().unwrap();
+    let row = store.job(scopes(), &id).await.unwrap().unwrap();
     assert_eq!(
         (row.state.as_str(), row.report().created, row.report().error),
         ("failed", 2, error)
@@ -201,13 +195,13 @@ async fn ends(store: &KnowledgeStore) {
     let id = job(store, 1, 10).await;
     assert!(store.cancel_job(&id, 20).await.unwrap());
     assert!(!store.cancel_job(&id, 20).await.unwrap());
-    let row = store.job(&realms(), &id).await.unwrap().unwrap();
+    let row = store.job(scopes(), &id).await.unwrap().unwrap();
     assert_eq!((row.is_over(), row.finished_ms), (true, Some(20)));
     assert!(claim(store, "a", 30).await.is_none());
     store.sweep_jobs(20).await.unwrap();
-    assert!(store.job(&realms(), &id).await.unwrap().is_some());
+    assert!(store.job(scopes(), &id).await.unwrap().is_some());
     store.sweep_jobs(21).await.unwrap();
-    assert!(store.job(&realms(), &id).await.unwrap().is_none());
+    assert!(store.job(scopes(), &id).await.unwrap().is_none());
 }
 
 async fn sources(store: &KnowledgeStore) {
@@ -271,7 +265,7 @@ async fn sources(store: &KnowledgeStore) {
     );
     let known = store.source_documents(&id).await.unwrap();
     assert_eq!((known.len(), known["one"].1.as_deref()), (1, Some("other")));
-    let done = store.job(&realms(), &row.id).await.unwrap().unwrap();
+    let done = store.job(scopes(), &row.id).await.unwrap().unwrap();
     assert_eq!((done.done, done.total), (10, Some(2)));
     store
         .end_job(&row.id, "a", JobState::Done, None, 50)

@@ -216,6 +216,18 @@ impl Embedding {
         Ok(live.into_iter().map(status).collect())
     }
 
+    /// Gives up the generation that `job` builds, if it does. What serves goes on.
+    pub async fn cancel(&self, job: &str) -> Result<(), ToolError> {
+        let live = self.0.store.generations().await?;
+        let of = |one: &&Generation| one.job_id.as_deref() == Some(job);
+        if let Some(one) = live.iter().find(of) {
+            let now = self.0.host.clock.now();
+            self.0.store.cancel_generation(one.id, now).await?;
+            self.0.changed.notify_one();
+        }
+        Ok(())
+    }
+
     /// Forgets what was looked for: it may be words of what is erased.
     pub fn forget_queries(&self) {
         self.remembered().clear();
@@ -292,7 +304,7 @@ impl Embedding {
         }
         for one in self.0.store.generations().await? {
             if !one.serves() {
-                self.0.store.cancel_generation(one, now).await?;
+                self.0.store.cancel_generation(one.id, now).await?;
             }
         }
         Ok(())

@@ -5,6 +5,7 @@ use crate::{
     base::{clock::Millis, ids::new_id},
     db::Tx,
     on_db, on_tx,
+    servers::knowledge_base::model::JobReport,
     tool::ToolError,
 };
 
@@ -160,15 +161,19 @@ impl KnowledgeStore {
             .await
     }
 
-    /// Gives up a generation that is being built.
-    pub async fn cancel_generation(
-        &self,
-        generation: Generation,
-        now: Millis,
-    ) -> Result<(), ToolError> {
+    /// Gives up a generation, unless it serves by now.
+    pub async fn cancel_generation(&self, id: i64, now: Millis) -> Result<(), ToolError> {
         self.db
             .write(move |mut tx| {
-                Box::pin(async move { end(&mut tx, &generation, "cancelled", None, now).await })
+                Box::pin(async move {
+                    lock(&mut tx).await?;
+                    let live: Vec<Generation> =
+                        on_tx!(tx, c => sqlx::query_as(LIVE).fetch_all(&mut **c).await)?;
+                    match live.iter().find(|one| one.id == id && !one.serves()) {
+                        Some(old) => end(&mut tx, old, "cancelled", None, now).await,
+                        None => Ok(()),
+                    }
+                })
             })
             .await
     }
@@ -187,7 +192,7 @@ impl KnowledgeStore {
         self.db
             .write(move |mut tx| {
                 Box::pin(async move {
-                    let report = serde_json::json!({"trouble": trouble}).to_string();
+                    let report = report(trouble)?;
                     let sql = "update kb_job set done = $2, total = $3, failed = $4, report = $5, updated_ms = $6 \
                                where id = $1 returning cancel";
                     let cancel: Option<i64> = on_tx!(tx, c => sqlx::query_scalar(sql).bind(&job).bind(done).bind(total)
@@ -276,11 +281,19 @@ async fn finish_job(
     error: Option<&str>,
     now: Millis,
 ) -> Result<(), ToolError> {
-    let report = serde_json::json!({"trouble": error}).to_string();
+    let report = report(error.map(str::to_owned))?;
     let sql = "update kb_job set state = $2, report = $3, total = coalesce(total, 0), \
                done = case when $2 = 'done' then coalesce(total, 0) else done end, updated_ms = $4, finished_ms = $4 \
                where id = $1";
     on_tx!(*tx, c => sqlx::query(sql).bind(job.unwrap_or_default()).bind(state).bind(&report).bind(now)
         .execute(&mut **c).await.map(|_| ()))?;
     Ok(())
+}
+
+fn report(error: Option<String>) -> Result<String, ToolError> {
+    let report = JobReport {
+        error,
+        ..JobReport::default()
+    };
+    serde_json::to_string(&report).map_err(ToolError::internal)
 }

@@ -194,12 +194,12 @@ impl KnowledgeStore {
             .await
     }
 
-    /// A job about documents of one of `realms`.
-    pub async fn job(&self, realms: &[Realm; 2], id: &str) -> Result<Option<JobRow>, ToolError> {
-        let sql = "select * from kb_job where id = $1 and scope in ($2, $3)";
-        let [a, b] = realms.each_ref().map(ToString::to_string);
+    /// A job of one of `scopes`: realms as text, or [`HUB_SCOPE`](super::HUB_SCOPE).
+    pub async fn job(&self, scopes: [&str; 3], id: &str) -> Result<Option<JobRow>, ToolError> {
+        let sql = "select * from kb_job where id = $1 and scope in ($2, $3, $4)";
+        let [a, b, c] = scopes;
         Ok(
-            on_db!(&self.db, pool => sqlx::query_as(sql).bind(id).bind(a).bind(b)
+            on_db!(&self.db, pool => sqlx::query_as(sql).bind(id).bind(a).bind(b).bind(c)
                 .fetch_optional(pool).await)?,
         )
     }

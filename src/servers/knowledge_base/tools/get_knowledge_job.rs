@@ -11,7 +11,7 @@ pub struct GetKnowledgeJob;
 #[serde(deny_unknown_fields)]
 #[garde(allow_unvalidated)]
 pub struct Args {
-    /// The job: `job_id` of add_document, add_documents or sync_source.
+    /// The job: `job_id` of add_document, add_documents, sync_source or knowledge_stats.
     #[garde(length(chars, min = 1, max = 64))]
     pub id: String,
     /// What to do with it; `status` if left out.
@@ -77,12 +77,17 @@ impl Tool for GetKnowledgeJob {
                     )));
                 }
                 server.ingest.cancel(&args.id);
+                server.embedding.cancel(&args.id).await?;
                 job = server.waited(ctx, &args.id, CANCELLING).await?;
             }
             Action::Retry => {
                 if !server.store.retry_job(&args.id, ctx.now()).await? {
-                    return Err(ToolError::conflict(format!("the job is {}", job.state))
-                        .hint("wait until it has ended, or cancel it first"));
+                    let hint = if job.is_over() {
+                        "it made vectors for the hub: those are begun again with the hub's settings alone"
+                    } else {
+                        "wait until it has ended, or cancel it first"
+                    };
+                    return Err(ToolError::conflict(format!("the job is {}", job.state)).hint(hint));
                 }
                 server.ingest.wake();
                 job = server.job(ctx, &args.id).await?;

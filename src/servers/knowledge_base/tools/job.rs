@@ -2,13 +2,13 @@
 
 use tokio::time::{Instant, timeout};
 
-use super::Owner;
+use super::{Owner, everywhere};
 use crate::{
     base::clock::rfc3339,
     servers::knowledge_base::{
         KnowledgeBase,
         model::{JobReport, JobState, Realm},
-        store::{ItemRow, JobRow},
+        store::{HUB_SCOPE, ItemRow, JobRow},
     },
     tool::prelude::*,
 };
@@ -88,14 +88,18 @@ const MOST_BYTES: usize = 40_000;
 const ITEM: usize = 160;
 
 impl KnowledgeBase {
-    /// The job `id`, if the caller may know of it: what is everybody's only an administrator asks for.
+    /// The job `id`, if the caller may know of it: what is everybody's only an administrator asks for, and what the hub does
+    /// for all projects only one of all of them.
     pub async fn job(&self, ctx: &Ctx, id: &str) -> Result<JobRow, ToolError> {
-        let own = Owner::Project.realm(ctx);
-        let other = match Owner::Global.may_write(ctx) {
-            Ok(()) => Realm::Global,
-            Err(_) => own.clone(),
-        };
-        let job = self.store.job(&[own, other], id).await?;
+        let own = Owner::Project.realm(ctx).to_string();
+        let global = Realm::Global.to_string();
+        let may = Owner::Global.may_write(ctx).is_ok();
+        let scopes = [
+            own.as_str(),
+            if may { &global } else { &own },
+            if may && everywhere(ctx).is_ok() { HUB_SCOPE } else { &own },
+        ];
+        let job = self.store.job(scopes, id).await?;
         job.ok_or_else(|| {
             ToolError::not_found("job", id).hint(
                 "add_documents and sync_source return the ids of jobs, which are kept for a week",

@@ -4,6 +4,7 @@ mod canary;
 mod care;
 mod crash;
 mod ingest;
+mod models;
 mod restored;
 mod two_hubs;
 
