@@ -3,6 +3,7 @@
 mod canary;
 mod care;
 mod crash;
+mod grants;
 mod ingest;
 mod models;
 mod restored;
