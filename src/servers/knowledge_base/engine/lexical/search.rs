@@ -62,6 +62,11 @@ impl LexicalIndex {
                 score: score / most,
             });
         }
+        // Where equals lie in the segments tells what else was written since.
+        found.sort_by(|a, b| {
+            let score = b.score.total_cmp(&a.score);
+            score.then_with(|| a.chunk_id.cmp(&b.chunk_id))
+        });
         Ok(found)
     }
 

@@ -87,6 +87,17 @@ fn a_scope_sees_only_its_own() {
 }
 
 #[test]
+fn equals_come_in_one_order_whatever_was_written_first() {
+    let dir = tempfile::tempdir().unwrap();
+    let index = LexicalIndex::open(dir.path()).unwrap().index;
+    for (seq, document) in [(1, "d2"), (2, "d3"), (3, "d1")] {
+        let same = put(document, "p:a", &[("T", "", "a lease")]);
+        index.apply(vec![same], at(seq)).unwrap();
+    }
+    assert_eq!(find(&index, "p:a", "lease"), ["d1-0", "d2-0", "d3-0"]);
+}
+
+#[test]
 fn titles_and_headings_lift_and_identifiers_match_in_part_and_whole() {
     let dir = tempfile::tempdir().unwrap();
     let index = LexicalIndex::open(dir.path()).unwrap().index;
