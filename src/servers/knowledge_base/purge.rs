@@ -174,6 +174,10 @@ mod tests {
             let added = tools::tests::add(&team, &text(n), more).await;
             ids.push(added["document_id"].as_str().unwrap().to_owned());
         }
+        // A job calls a text without a name by its title.
+        let sent = json!({"documents": [{"source": {"text": "nitfol"}, "title": "yomin"}], "wait_ms": 20_000});
+        let job = team.call_json("add_documents", sent).await.unwrap();
+        ids.push(job["items"][0]["document_id"].as_str().unwrap().to_owned());
         for n in 0..DOCUMENTS {
             tools::tests::titles(&team, json!({"query": format!("plugh{n}q")})).await;
         }
@@ -203,6 +207,7 @@ mod tests {
         let purged = base.purge(&realm, gone.clone(), 1, LONG).await.unwrap();
         assert_eq!((purged.ids, purged.erased), (gone, true));
         let left = contents(data);
+        assert!(!left.contains("nitfol") && !left.contains("yomin"));
         for n in (0..DOCUMENTS).step_by(2) {
             for word in ["xyzzy", "plugh", "frotz", "rezrov", "gnusto"] {
                 assert!(!left.contains(&format!("{word}{n}q")), "{word}{n}q");

@@ -75,8 +75,9 @@ async fn erase(tx: &mut Tx<'_>, scope: &str, id: &str) -> Result<bool, ToolError
     let sql = "select distinct passage_hash from kb_chunk where document_id = $1 and passage_hash is not null";
     let hashes: Vec<String> =
         on_tx!(*tx, c => sqlx::query_scalar(sql).bind(id).fetch_all(&mut **c).await)?;
-    // What jobs were given of it, those that failed included; a job that is still to do it makes a new document.
-    let sql = "update kb_job_item set request = null, message = null where state <> 'queued' \
+    // What jobs were given of it, those that failed included; a job that is still to do it makes a new document. They may
+    // call it by its title.
+    let sql = "update kb_job_item set request = null, message = null, name = 'purged' where state <> 'queued' \
                and (document_id = $1 or name = $2) and job_id in (select id from kb_job where scope = $3)";
     on_tx!(*tx, c => sqlx::query(sql).bind(id).bind(name.as_deref()).bind(scope)
         .execute(&mut **c).await.map(|_| ()))?;
