@@ -27,7 +27,7 @@ use super::{
         },
     },
     indexer::Indexer,
-    model::{Format, NewDocument},
+    model::NewDocument,
     store::{KnowledgeStore, NewJob},
 };
 use crate::{
@@ -41,7 +41,7 @@ use crate::{
 };
 use request::{About, Request, Source};
 
-pub use prepare::prepare;
+pub use prepare::{prepare, prepare_text};
 
 /// Threads for reading and cutting in the background.
 const THREADS: usize = 2;
@@ -200,14 +200,12 @@ impl Ingest {
 
     /// Takes the text out of `content` and cuts it.
     async fn document(&self, about: About, content: Content) -> Result<NewDocument, ToolError> {
-        let most = self.0.config.max_document_bytes;
+        let (inner, most) = (&self.0, self.0.config.max_document_bytes);
         let (bytes, content_type, hash) = match content {
+            Content::Text(text) if about.is_page(&text) => (text.into_bytes(), None, None),
             Content::Text(text) => {
-                let format = about.format_of_text(&text)?;
-                if format != Format::Html {
-                    return self.cut(about.document(format, None, text), most).await;
-                }
-                (text.into_bytes(), None, None)
+                let cut = move |_: &_| prepare_text(about, text, most);
+                return inner.pool.run(cut).await;
             }
             Content::Bytes {
                 bytes,
@@ -215,30 +213,34 @@ impl Ingest {
                 hash,
             } => (bytes, content_type, hash),
         };
-        let format = about
+        let sender = content_type.as_deref();
+        let told = about
             .format
-            .unwrap_or_else(|| extract::format_of(about.name(), content_type.as_deref(), &bytes));
-        let charset = content_type.as_deref().and_then(charset);
-        let extracted = if extract::is_packed(format) {
-            let workers = &self.0.workers;
-            workers
-                .extract(format, &bytes, charset, most)
-                .await
-                .map_err(fault::of_extract)?
-        } else {
-            if bytes.len() > most {
-                return Err(fault::too_long(bytes.len(), most));
+            .or_else(|| extract::format_told(about.name(), sender, &bytes));
+        let charset = sender.and_then(charset);
+        let taken = match told.filter(|format| extract::is_packed(*format)) {
+            Some(format) => {
+                let taken = inner.workers.extract(format, &bytes, charset.clone(), most);
+                Some((format, taken.await.map_err(fault::of_extract)?))
             }
-            let text = extract::decode(&bytes, charset.as_deref()).map_err(fault::of_extract)?;
-            extract::Extracted { title: None, text }
+            None if bytes.len() > most => return Err(fault::too_long(bytes.len(), most)),
+            None => None,
         };
-        let mut new = about.document(format, extracted.title, extracted.text);
-        new.content_hash = Some(hash.unwrap_or_else(|| digest_bytes(&bytes)));
-        self.cut(new, most).await
-    }
-
-    async fn cut(&self, new: NewDocument, most: usize) -> Result<NewDocument, ToolError> {
-        self.0.pool.run(move |_| prepare(new, most)).await
+        let cut = move |_: &_| {
+            let (format, title, text) = match taken {
+                Some((format, taken)) => (format, taken.title, taken.text),
+                None => {
+                    let text = extract::decode(&bytes, charset.as_deref());
+                    let text = text.map_err(fault::of_extract)?;
+                    let format = told.unwrap_or_else(|| extract::format_by_words(&text));
+                    (format, None, text)
+                }
+            };
+            let mut new = about.document(format, title, text);
+            new.content_hash = Some(hash.unwrap_or_else(|| digest_bytes(&bytes)));
+            prepare(new, most)
+        };
+        inner.pool.run(cut).await
     }
 
     /// Tells the index and subscribers of documents that changed.

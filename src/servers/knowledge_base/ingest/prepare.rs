@@ -1,6 +1,6 @@
 //! A text on its way to rows: hashed, cut and named.
 
-use super::fault;
+use super::{fault, request::About};
 use crate::{
     servers::knowledge_base::{
         engine::{
@@ -16,6 +16,12 @@ use crate::{
 const MOST_CHUNKS: usize = 20_000;
 /// Characters of a title.
 const MOST_TITLE: usize = 200;
+
+/// The document of a `text` that needs no more than to be cut.
+pub fn prepare_text(about: About, text: String, most: usize) -> Result<NewDocument, ToolError> {
+    let format = about.format_of_text(&text)?;
+    prepare(about.document(format, None, text), most)
+}
 
 /// Hashes and cuts the text of `new`, at most `most` bytes of it, and finds a title where there is none.
 pub fn prepare(mut new: NewDocument, most: usize) -> Result<NewDocument, ToolError> {

@@ -10,7 +10,7 @@ use crate::{
     base::ids::RepoName,
     project::Scope,
     servers::knowledge_base::{
-        engine::extract::{format_of, language_of},
+        engine::extract::{format_by_words, format_told, language_of},
         model::{Format, NewDocument, Realm},
     },
     tool::ToolError,
@@ -149,10 +149,7 @@ impl Request {
     /// Whether its content is there already, so that adding it takes no time.
     pub fn is_quick(&self) -> bool {
         match &self.source {
-            Source::Text(text) => self
-                .about
-                .format_of_text(text)
-                .is_ok_and(|format| format != Format::Html),
+            Source::Text(text) => !self.about.is_page(text),
             _ => false,
         }
     }
@@ -168,7 +165,13 @@ impl About {
         first.into_iter().chain(names).find(ending).or(first)
     }
 
-    /// The format of its text.
+    /// Whether its text is a web page, of which the text is still to be taken out.
+    pub fn is_page(&self, text: &str) -> bool {
+        let told = || format_told(self.name(), None, text.as_bytes());
+        self.format.or_else(told) == Some(Format::Html)
+    }
+
+    /// The format of its text. Reads all of it where nothing tells.
     pub fn format_of_text(&self, text: &str) -> Result<Format, ToolError> {
         match self.format {
             Some(Format::Pdf | Format::Docx) => Err(ToolError::invalid(
@@ -177,10 +180,11 @@ impl About {
             )),
             Some(Format::Memory) => Err(ToolError::invalid("/format", "is for save_memory")),
             Some(format) => Ok(format),
-            None => match format_of(self.name(), None, text.as_bytes()) {
-                Format::Pdf | Format::Docx => Ok(Format::Text),
-                format => Ok(format),
-            },
+            None => Ok(match format_told(self.name(), None, text.as_bytes()) {
+                Some(Format::Pdf | Format::Docx) => Format::Text,
+                Some(format) => format,
+                None => format_by_words(text),
+            }),
         }
     }
 
@@ -201,14 +205,17 @@ impl About {
 
     /// The document with this text; its chunks are still to be cut.
     pub fn document(self, format: Format, title: Option<String>, text: String) -> NewDocument {
-        let language = language_of(self.name(), &text).map(str::to_owned);
+        let language = match format {
+            Format::Code => language_of(self.name(), &text),
+            _ => None,
+        };
         NewDocument {
             realm: if self.global {
                 Realm::Global
             } else {
                 Realm::Project(self.by.project)
             },
-            language: language.filter(|_| format == Format::Code),
+            language: language.map(str::to_owned),
             title: self.title.or(title).unwrap_or_default(),
             external_id: self.external_id,
             uri: self.uri,

@@ -17,7 +17,7 @@ use super::{
 use crate::{
     project::Scope,
     servers::knowledge_base::{
-        engine::extract::{format_of, is_packed, looks_binary},
+        engine::extract::{format_told, is_packed, looks_binary},
         model::{JobReport, NewDocument, Realm},
         store::{Known, Step},
     },
@@ -300,7 +300,7 @@ fn judge(path: &str, bytes: Vec<u8>, hash: Option<String>, known: Option<String>
     if hash.is_some() && hash == known {
         return Read::Same;
     }
-    let packed = is_packed(format_of(Some(path), None, &bytes));
+    let packed = format_told(Some(path), None, &bytes).is_some_and(is_packed);
     let is_document = packed && (has_packed_name(path) || !looks_binary(&bytes))
         || !packed && !looks_binary(&bytes);
     if !is_document || bytes.iter().all(u8::is_ascii_whitespace) {

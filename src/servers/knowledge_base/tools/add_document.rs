@@ -7,7 +7,7 @@ use crate::{
     servers::knowledge_base::{
         KnowledgeBase,
         ingest::{
-            fault, prepare,
+            fault, prepare_text,
             request::{Request, Source},
             runner::INGEST,
         },
@@ -158,10 +158,9 @@ async fn add_text(server: &KnowledgeBase, ctx: &Ctx, request: Request) -> Result
     let Source::Text(text) = source else {
         return Err(ToolError::internal("only a text is quick"));
     };
-    let format = about.format_of_text(&text)?;
     let most = server.config.max_document_bytes;
     let new = ctx
-        .blocking(move |_| prepare(about.document(format, None, text), most))
+        .blocking(move |_| prepare_text(about, text, most))
         .await?;
     let added = server
         .store

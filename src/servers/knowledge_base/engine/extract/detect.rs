@@ -2,6 +2,7 @@
 
 use std::path::Path;
 
+use super::program::language_in;
 use crate::servers::knowledge_base::model::Format;
 
 /// Bytes that are looked at.
@@ -54,7 +55,9 @@ const INTERPRETERS: [(&str, &str); 8] = [
 
 /// The programming language of a text called `name`, e.g. `rust`.
 pub fn language_of(name: Option<&str>, text: &str) -> Option<&'static str> {
-    by_ending(name).or_else(|| by_shebang(text))
+    by_ending(name)
+        .or_else(|| by_shebang(text))
+        .or_else(|| language_in(text))
 }
 
 fn by_ending(name: Option<&str>) -> Option<&'static str> {
@@ -84,28 +87,24 @@ fn ending(name: &str) -> Option<String> {
     Some(ending.to_lowercase())
 }
 
-/// The format of `bytes`, called `name` (a path or URL), of which the sender said that it is `content_type`.
-pub fn format_of(name: Option<&str>, content_type: Option<&str>, bytes: &[u8]) -> Format {
+/// The format of `bytes`, called `name` (a path or URL), of which the sender said that it is `content_type`: as far as that
+/// or their beginning tells.
+pub fn format_told(name: Option<&str>, content_type: Option<&str>, bytes: &[u8]) -> Option<Format> {
     let head = bytes.get(..HEAD.min(bytes.len())).unwrap_or_default();
     if head.windows(5).take(1024).any(|at| at == b"%PDF-") {
-        return Format::Pdf;
+        return Some(Format::Pdf);
     }
     if head.starts_with(b"PK\x03\x04") {
         // Not every archive is a document; the reader says so where it is not.
-        return Format::Docx;
+        return Some(Format::Docx);
     }
     let told = content_type.and_then(of_content_type);
-    let called = name.and_then(of_name);
     // A server says text/plain of anything.
-    match (told, called) {
-        (Some(told), _) if told != Format::Text => told,
-        (_, Some(called)) => called,
-        (Some(Format::Text), None) if content_type.is_some_and(|of| of.contains("plain")) => {
-            of_content(head)
-        }
-        (Some(told), None) => told,
-        (None, None) => of_content(head),
-    }
+    let vague = content_type.is_none_or(|of| of.contains("plain"));
+    told.filter(|told| *told != Format::Text)
+        .or_else(|| name.and_then(of_name))
+        .or_else(|| told.filter(|_| !vague))
+        .or_else(|| by_first_words(head))
 }
 
 fn of_content_type(text: &str) -> Option<Format> {
@@ -136,21 +135,27 @@ fn of_name(name: &str) -> Option<Format> {
     })
 }
 
-fn of_content(head: &[u8]) -> Format {
+fn by_first_words(head: &[u8]) -> Option<Format> {
     let text = String::from_utf8_lossy(head);
-    let start = text.trim_start_matches('\u{feff}').trim_start();
+    let start = start(&text);
     let opens = |tag: &str| {
         start
             .get(..tag.len())
             .is_some_and(|first| first.eq_ignore_ascii_case(tag))
     };
     if opens("<!doctype html") || opens("<html") {
-        return Format::Html;
+        return Some(Format::Html);
     }
-    if by_shebang(start).is_some() {
+    by_shebang(start).map(|_| Format::Code)
+}
+
+/// The format of a text of which nothing else tells it.
+pub fn format_by_words(text: &str) -> Format {
+    // Before Markdown: in many languages `# ` begins a comment.
+    if language_in(text).is_some() {
         return Format::Code;
     }
-    let marked = start.lines().take(400).any(|line| {
+    let marked = start(text).lines().take(400).any(|line| {
         let hashes = line.len() - line.trim_start_matches('#').len();
         (1..=6).contains(&hashes) && line.get(hashes..).is_some_and(|rest| rest.starts_with(' '))
             || line.starts_with("```")
@@ -160,6 +165,10 @@ fn of_content(head: &[u8]) -> Format {
     } else {
         Format::Text
     }
+}
+
+fn start(text: &str) -> &str {
+    text.trim_start_matches('\u{feff}').trim_start()
 }
 
 #[cfg(test)]
@@ -187,8 +196,17 @@ mod tests {
             ),
             (Some("a"), Some("text/plain"), "PK\u{3}\u{4}", Format::Docx),
             (Some("a.b/c"), None, "plain", Format::Text),
+            (
+                None,
+                None,
+                "# Adds\ndef f(a):\n    return a\n",
+                Format::Code,
+            ),
+            (Some("x"), Some("text/plain"), "fn f() {}\n", Format::Code),
+            (Some("x"), Some("text/csv"), "fn f() {}\n", Format::Text),
         ] {
-            let found = format_of(name, sender, content.as_bytes());
+            let found = format_told(name, sender, content.as_bytes());
+            let found = found.unwrap_or_else(|| format_by_words(content));
             assert_eq!(found, format, "{name:?} {sender:?} {content:?}");
         }
     }

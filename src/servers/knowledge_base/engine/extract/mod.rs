@@ -8,10 +8,11 @@ mod docx;
 mod encoding;
 mod html;
 mod pdf;
+mod program;
 pub mod worker;
 pub mod workers;
 
-pub use detect::{format_of, language_of};
+pub use detect::{format_by_words, format_told, language_of};
 pub use encoding::{decode, looks_binary};
 
 use serde::{Deserialize, Serialize};
