@@ -6,8 +6,8 @@ use futures::{StreamExt, stream};
 use tokio::time::{Instant, timeout_at};
 
 use super::{
-    fault,
-    request::Request,
+    fault, prepare_text,
+    request::{Request, Source},
     runner::{Hand, Left},
 };
 use crate::{
@@ -15,7 +15,7 @@ use crate::{
         model::NewDocument,
         store::{Failed, Step},
     },
-    tool::ToolError,
+    tool::{Stop, ToolError},
 };
 
 /// Documents that are looked up at once.
@@ -64,6 +64,38 @@ pub async fn run(hand: &mut Hand<'_>) -> Result<(), Left> {
             }
         }
     }
+}
+
+/// Texts that are there already, cut: what a job calls each and what is left to do for it, and the step that does the rest.
+pub fn ready(
+    requests: Vec<Request>,
+    most: usize,
+    stop: &Stop,
+) -> Result<(Vec<(String, Option<String>)>, Step), ToolError> {
+    let mut items = Vec::with_capacity(requests.len());
+    let mut step = Step::default();
+    for (ordinal, request) in (0..).zip(requests) {
+        stop.check()?;
+        let name = request.name();
+        let Source::Text(text) = &request.source else {
+            return Err(ToolError::internal("only a text is ready"));
+        };
+        let cut = request
+            .check()
+            .and_then(|()| prepare_text(request.about.clone(), text.clone(), most));
+        match cut {
+            Ok(new) => {
+                step.add.push((Some(ordinal), new));
+                items.push((name, None));
+            }
+            Err(error) => {
+                step.failed.push(failed(ordinal, name.clone(), &error));
+                let left = serde_json::to_string(&request).map_err(ToolError::internal)?;
+                items.push((name, Some(left)));
+            }
+        }
+    }
+    Ok((items, step))
 }
 
 async fn read(ingest: &super::Ingest, request: &str) -> Result<NewDocument, ToolError> {

@@ -1,6 +1,6 @@
 //! Documents on their way in: from a text, a file, a repository or the web to rows with chunks, in a call or in a job.
 
-mod batch;
+pub mod batch;
 pub mod fault;
 pub mod place;
 mod prepare;
@@ -14,6 +14,7 @@ use std::{
     time::Duration,
 };
 
+use serde_json::json;
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 
@@ -199,7 +200,7 @@ impl Ingest {
     }
 
     /// Takes the text out of `content` and cuts it.
-    async fn document(&self, about: About, content: Content) -> Result<NewDocument, ToolError> {
+    async fn document(&self, mut about: About, content: Content) -> Result<NewDocument, ToolError> {
         let (inner, most) = (&self.0, self.0.config.max_document_bytes);
         let (bytes, content_type, hash) = match content {
             Content::Text(text) if about.is_page(&text) => (text.into_bytes(), None, None),
@@ -228,7 +229,14 @@ impl Ingest {
         };
         let cut = move |_: &_| {
             let (format, title, text) = match taken {
-                Some((format, taken)) => (format, taken.title, taken.text),
+                Some((format, taken)) => {
+                    if !taken.unread.is_empty()
+                        && let Some(metadata) = about.metadata.as_object_mut()
+                    {
+                        metadata.insert("unread_pages".to_owned(), json!(taken.unread));
+                    }
+                    (format, taken.title, taken.text)
+                }
                 None => {
                     let text = extract::decode(&bytes, charset.as_deref());
                     let text = text.map_err(fault::of_extract)?;
@@ -244,7 +252,11 @@ impl Ingest {
     }
 
     /// Tells the index and subscribers of documents that changed.
-    fn changed(&self, project: Option<&ProjectId>, documents: impl IntoIterator<Item = String>) {
+    pub fn changed(
+        &self,
+        project: Option<&ProjectId>,
+        documents: impl IntoIterator<Item = String>,
+    ) {
         self.0.indexer.wake();
         for id in documents {
             self.0.changes.tell(Change {

@@ -146,6 +146,14 @@ impl Request {
         name.chars().filter(|c| *c != '\0').take(300).collect()
     }
 
+    /// Bytes that came with it.
+    pub fn size(&self) -> usize {
+        match &self.source {
+            Source::Text(text) => text.len(),
+            _ => 0,
+        }
+    }
+
     /// Whether its content is there already, so that adding it takes no time.
     pub fn is_quick(&self) -> bool {
         match &self.source {

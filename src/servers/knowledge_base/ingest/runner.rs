@@ -33,6 +33,8 @@ const SWEEP: Millis = 3_600_000;
 pub const INGEST: &str = "ingest";
 /// A job that reads a folder or repository.
 pub const SYNC: &str = "sync";
+/// What is worked on here.
+pub const JOBS: [&str; 2] = [INGEST, SYNC];
 
 /// Why a job is left.
 #[derive(Debug)]
@@ -137,7 +139,7 @@ impl Ingest {
             let claimed = self
                 .0
                 .store
-                .claim_job([INGEST, SYNC], &self.0.owner, now, now + LEASE)
+                .claim_job(JOBS, &self.0.owner, now, now + LEASE)
                 .await;
             match claimed {
                 Ok(Some(job)) => {

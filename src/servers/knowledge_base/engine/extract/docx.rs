@@ -33,10 +33,7 @@ pub fn read(bytes: &[u8], most: usize) -> Result<Extracted, Fault> {
     let styles = part(&mut archive, "word/styles.xml", limit)?.unwrap_or_default();
     let core = part(&mut archive, "docProps/core.xml", limit)?.unwrap_or_default();
     let text = body::markdown(&document, &styles::headings(&styles), most)?;
-    Ok(Extracted {
-        title: title(&core),
-        text,
-    })
+    Ok(Extracted::whole(title(&core), text))
 }
 
 /// One file of the archive, at most `limit` bytes long whatever it claims.

@@ -16,8 +16,62 @@ const DROPPED: [&str; 15] = [
     "select", "input", "textarea", "dialog", "audio", "video",
 ];
 
+/// How deep elements may be nested; browsers stop there too.
+const MOST_DEPTH: usize = 512;
+
+/// Elements that hold nothing, or that often go without an end and are ended by the next.
+const ENDED: [&str; 32] = [
+    "area", "base", "body", "br", "col", "colgroup", "dd", "dt", "embed", "head", "hr", "html",
+    "img", "input", "li", "link", "meta", "optgroup", "option", "p", "param", "rp", "rt", "source",
+    "tbody", "td", "tfoot", "th", "thead", "tr", "track", "wbr",
+];
+
+/// Elements whose content is no page.
+const RAW: [&str; 4] = ["script", "style", "textarea", "svg"];
+
+/// How deep elements are nested, as their tags say.
+fn depth(page: &str) -> usize {
+    let (mut depth, mut deepest) = (0_usize, 0);
+    // In a script `a<b` opens nothing.
+    let mut raw = None;
+    for part in page.split('<').skip(1) {
+        let (closes, part) = match part.strip_prefix('/') {
+            Some(part) => (true, part),
+            None => (false, part),
+        };
+        let end = part.find(|c: char| !c.is_ascii_alphanumeric() && c != '-');
+        let name = part.get(..end.unwrap_or(part.len())).unwrap_or_default();
+        if let Some(of) = raw {
+            if closes && name.eq_ignore_ascii_case(of) {
+                raw = None;
+            }
+            continue;
+        }
+        if !closes {
+            raw = RAW.into_iter().find(|one| one.eq_ignore_ascii_case(name));
+        }
+        let starts = name.starts_with(|c: char| c.is_ascii_alphabetic());
+        if !starts || raw.is_some() || ENDED.iter().any(|one| one.eq_ignore_ascii_case(name)) {
+            continue;
+        }
+        if closes {
+            depth = depth.saturating_sub(1);
+        } else {
+            depth += 1;
+            deepest = deepest.max(depth);
+        }
+    }
+    deepest
+}
+
 /// The page's title and its text as Markdown.
 pub fn read(page: &str) -> Result<Extracted, Fault> {
+    // Reading takes time with the square of the depth.
+    if depth(page) > MOST_DEPTH {
+        return Err(Fault::unreadable(format!(
+            "its elements are nested more than {MOST_DEPTH} deep: give its text"
+        )));
+    }
     let title = Arc::new(Mutex::new(None));
     let found = Arc::clone(&title);
     let keep_title = move |handlers: &dyn Handlers, element: Element| {
@@ -53,10 +107,8 @@ pub fn read(page: &str) -> Result<Extracted, Fault> {
         .convert(page)
         .map_err(|error| Fault::unreadable(format!("it is no web page ({error})")))?;
     let title = title.lock().unwrap_or_else(PoisonError::into_inner).take();
-    Ok(Extracted {
-        title: title.filter(|title: &String| !title.is_empty()),
-        text,
-    })
+    let title = title.filter(|title: &String| !title.is_empty());
+    Ok(Extracted::whole(title, text))
 }
 
 /// A table without the blanks that make its columns as wide as their longest cell: they can be most of it.

@@ -26,7 +26,24 @@ pub struct Extracted {
     pub title: Option<String>,
     /// Its text: Markdown, or for a PDF plain text with a form feed between pages.
     pub text: String,
+    /// Pages that could not be read, counted from 1: at most [`MOST_UNREAD`] of them.
+    pub unread: Vec<u32>,
 }
+
+impl Extracted {
+    /// All of it was read.
+    fn whole(title: Option<String>, text: String) -> Self {
+        let unread = Vec::new();
+        Self {
+            title,
+            text,
+            unread,
+        }
+    }
+}
+
+/// Pages that are told of when they could not be read.
+const MOST_UNREAD: usize = 100;
 
 /// Why no text was taken out of a document.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error, Serialize, Deserialize)]
@@ -67,10 +84,7 @@ fn parse(
         Format::Html => html::read(&decode(bytes, charset.or(html::charset(bytes)))?)?,
         Format::Pdf => pdf::read(bytes)?,
         Format::Docx => docx::read(bytes, most)?,
-        _ => Extracted {
-            title: None,
-            text: decode(bytes, charset)?,
-        },
+        _ => Extracted::whole(None, decode(bytes, charset)?),
     };
     if extracted.text.len() > most {
         return Err(Fault::TooLarge(format!(
@@ -82,6 +96,7 @@ fn parse(
         // No database keeps a NUL, and no text needs one.
         text: without_nul(extracted.text),
         title: extracted.title.map(without_nul),
+        unread: extracted.unread,
     })
 }
 

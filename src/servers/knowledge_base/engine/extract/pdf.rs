@@ -4,7 +4,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use pdf_extract::{Document, Object, PlainTextOutput, output_doc_page};
 
-use super::{Extracted, Fault};
+use super::{Extracted, Fault, MOST_UNREAD};
 
 /// Pages that are read.
 const MOST_PAGES: usize = 5_000;
@@ -24,26 +24,28 @@ pub fn read(bytes: &[u8]) -> Result<Extracted, Fault> {
             pages.len()
         )));
     }
-    let mut failed = 0;
+    let mut unread = Vec::new();
     let texts: Vec<String> = pages
         .keys()
         .map(|number| {
             page(&document, *number).unwrap_or_else(|| {
-                failed += 1;
+                unread.push(*number);
                 String::new()
             })
         })
         .collect();
     if texts.iter().all(String::is_empty) {
-        return Err(Fault::unreadable(if failed > 0 {
+        return Err(Fault::unreadable(if !unread.is_empty() {
             "none of its pages can be read: export it anew, or give its text"
         } else {
             "it has no text: scanned pages need text recognition (OCR) first"
         }));
     }
+    unread.truncate(MOST_UNREAD);
     Ok(Extracted {
         title: title(&document),
         text: texts.join("\n\u{c}"),
+        unread,
     })
 }
 

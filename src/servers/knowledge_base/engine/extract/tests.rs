@@ -39,3 +39,56 @@ fn what_is_no_document_is_told() {
     let long = parse(Format::Text, b"0123456789", None, 9);
     assert!(matches!(long, Err(Fault::TooLarge(_))));
 }
+
+#[test]
+fn a_page_that_is_nested_too_deep_is_told_at_once() {
+    let deep = read(Format::Html, "<div>".repeat(100_000).as_bytes());
+    assert!(matches!(deep, Err(Fault::Unreadable(why)) if why.contains("nested")));
+    let long = "<p>a<br/><li>b<b>c</b><svg><path/></svg>".repeat(1_000)
+        + "<script>if(a<b)c</script>".repeat(1_000).as_str();
+    assert!(read(Format::Html, long.as_bytes()).is_ok());
+}
+
+/// A PDF of which each page shows what stands in `pages`.
+fn pdf(pages: &[&str]) -> Vec<u8> {
+    let mut objects = vec![
+        String::new(),
+        "<</Type/Font/Subtype/Type1/BaseFont/Helvetica>>".to_owned(),
+    ];
+    let mut kids = String::new();
+    for content in pages {
+        let at = objects.len() + 2;
+        objects.push(format!(
+            "<</Length {}>>stream\n{content}\nendstream",
+            content.len()
+        ));
+        objects.push(format!(
+            "<</Type/Page/Parent 1 0 R/MediaBox[0 0 200 200]/Contents {} 0 R/Resources<</Font<</F 2 0 R>>>>>>",
+            at - 1
+        ));
+        kids.push_str(&format!("{at} 0 R "));
+    }
+    objects[0] = format!("<</Type/Pages/Kids[{kids}]/Count {}>>", pages.len());
+    objects.push("<</Type/Catalog/Pages 1 0 R>>".to_owned());
+    let mut file = "%PDF-1.4\n".to_owned();
+    let mut table = format!("xref\n0 {}\n0000000000 65535 f \n", objects.len() + 1);
+    for (at, object) in objects.iter().enumerate() {
+        table.push_str(&format!("{:010} 00000 n \n", file.len()));
+        file.push_str(&format!("{} 0 obj\n{object}\nendobj\n", at + 1));
+    }
+    let (start, count) = (file.len(), objects.len());
+    file.push_str(&format!(
+        "{table}trailer\n<</Size {}/Root {count} 0 R>>\nstartxref\n{start}\n%%EOF\n",
+        count + 1
+    ));
+    file.into_bytes()
+}
+
+#[test]
+fn pages_that_cannot_be_read_are_told() {
+    let good = "BT /F 12 Tf 20 100 Td (Leases expire.) Tj ET";
+    let bad = "BT /Missing 12 Tf 20 100 Td (Nobody sees this.) Tj ET";
+    let read = read(Format::Pdf, &pdf(&[good, bad, good])).unwrap();
+    assert_eq!(read.unread, [2]);
+    assert_eq!(read.text, "Leases expire.\n\u{c}\n\u{c}Leases expire.");
+}

@@ -52,6 +52,8 @@ pub enum Answer {
         title: Option<String>,
         /// Bytes of its text.
         bytes: usize,
+        /// Pages that could not be read.
+        unread: Vec<u32>,
     },
     /// It cannot be read.
     Fault(Fault),
@@ -93,9 +95,18 @@ fn serve() -> io::Result<()> {
         reader.read_exact(&mut bytes)?;
         allow_processor()?;
         let (answer, text) = match contained(&order, &bytes) {
-            Ok(Extracted { title, text }) => {
+            Ok(Extracted {
+                title,
+                text,
+                unread,
+            }) => {
                 let bytes = text.len();
-                (Answer::Text { title, bytes }, text)
+                let answer = Answer::Text {
+                    title,
+                    bytes,
+                    unread,
+                };
+                (answer, text)
             }
             Err(fault) => (Answer::Fault(fault), String::new()),
         };

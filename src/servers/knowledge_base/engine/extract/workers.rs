@@ -183,11 +183,19 @@ impl Worker {
             Answer::Text { bytes, .. } if bytes > order.most => {
                 Err(io::Error::other("it answered more than it was asked for"))
             }
-            Answer::Text { title, bytes } => {
+            Answer::Text {
+                title,
+                bytes,
+                unread,
+            } => {
                 let mut text = vec![0; bytes];
                 self.socket.read_exact(&mut text).await?;
                 let text = String::from_utf8(text).map_err(io::Error::other)?;
-                Ok(Ok(Extracted { title, text }))
+                Ok(Ok(Extracted {
+                    title,
+                    text,
+                    unread,
+                }))
             }
         }
     }
