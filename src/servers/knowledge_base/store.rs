@@ -12,6 +12,7 @@ mod list;
 mod memory;
 mod outbox;
 mod purge;
+mod put;
 mod read;
 mod sources;
 mod unused;

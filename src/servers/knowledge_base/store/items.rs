@@ -3,7 +3,7 @@
 use sqlx::QueryBuilder;
 
 use super::{
-    KnowledgeStore,
+    KnowledgeStore, NewJob,
     write::{add_all, delete, lock},
 };
 use crate::{
@@ -74,42 +74,43 @@ impl KnowledgeStore {
         mut report: JobReport,
         now: Millis,
     ) -> Result<Option<(JobReport, Vec<Added>)>, ToolError> {
-        let (id, scope) = (job.id.clone(), job.scope.clone());
-        let (agent, owner) = (job.created_by.clone(), owner.to_owned());
+        let (job, owner) = (job.clone(), owner.to_owned());
         self.db
             .write(move |mut tx| {
                 Box::pin(async move {
-                    let (places, new): (Vec<_>, Vec<_>) = step.add.into_iter().unzip();
                     // Before the job's row, as in every transaction that changes documents.
                     lock(&mut tx).await?;
                     let sql = "select count(*) from kb_job where id = $1 and lease_owner = $2 and state = 'running'";
-                    let held: i64 = on_tx!(tx, c => sqlx::query_scalar(sql).bind(&id).bind(&owner)
+                    let held: i64 = on_tx!(tx, c => sqlx::query_scalar(sql).bind(&job.id).bind(&owner)
                         .fetch_one(&mut **c).await)?;
                     if held == 0 {
                         return Ok(None);
                     }
-                    let added = add_all(&mut tx, new, &agent, now).await?;
-                    for document in &step.delete {
-                        let gone = delete(&mut tx, &scope, document, now).await?;
-                        report.deleted += i64::from(gone.is_some());
-                    }
-                    for (place, one) in places.iter().zip(&added) {
-                        report.count(one.outcome);
-                        if let Some(ordinal) = place {
-                            done(&mut tx, &id, *ordinal, one).await?;
-                        }
-                    }
-                    report.unchanged += step.unchanged;
-                    report.skipped += step.skipped;
-                    for failed in &step.failed {
-                        fail(&mut tx, &id, failed).await?;
-                    }
-                    let report_text = serde_json::to_string(&report).map_err(ToolError::internal)?;
-                    let sql = "update kb_job set done = done + $2, failed = failed + $3, report = $4, updated_ms = $5 \
-                               where id = $1";
-                    on_tx!(tx, c => sqlx::query(sql).bind(&id).bind(added.len() as i64 + step.unchanged + step.skipped)
-                        .bind(step.failed.len() as i64).bind(report_text).bind(now).execute(&mut **c).await.map(|_| ()))?;
+                    let of = (job.id.as_str(), job.scope.as_str(), job.created_by.as_str());
+                    let added = take(&mut tx, of, step, &mut report, now).await?;
                     Ok(Some((report, added)))
+                })
+            })
+            .await
+    }
+
+    /// Makes a job of which all is done with `step`, in one transaction; its id.
+    pub async fn done_job(
+        &self,
+        job: NewJob,
+        step: Step,
+        now: Millis,
+    ) -> Result<(String, Vec<Added>), ToolError> {
+        self.db
+            .write(move |mut tx| {
+                Box::pin(async move {
+                    lock(&mut tx).await?;
+                    let id = super::jobs::put(&mut tx, &job, now).await?;
+                    let of = (id.as_str(), &*job.realm.to_string(), job.agent.as_str());
+                    let added = take(&mut tx, of, step, &mut JobReport::default(), now).await?;
+                    let sql = "update kb_job set state = 'done', attempt = 1, finished_ms = $2 where id = $1";
+                    on_tx!(tx, c => sqlx::query(sql).bind(&id).bind(now).execute(&mut **c).await.map(|_| ()))?;
+                    Ok((id, added))
                 })
             })
             .await
@@ -146,11 +147,46 @@ impl KnowledgeStore {
     }
 }
 
+/// Takes a step of the job of this id, scope and agent.
+async fn take(
+    tx: &mut Tx<'_>,
+    (id, scope, agent): (&str, &str, &str),
+    step: Step,
+    report: &mut JobReport,
+    now: Millis,
+) -> Result<Vec<Added>, ToolError> {
+    let (places, new): (Vec<_>, Vec<_>) = step.add.into_iter().unzip();
+    let added = add_all(tx, &new, agent, now).await?;
+    for document in &step.delete {
+        let gone = delete(tx, scope, document, now).await?;
+        report.deleted += i64::from(gone.is_some());
+    }
+    for one in &added {
+        report.count(one.outcome);
+    }
+    let listed = places.into_iter().zip(&added);
+    let listed: Vec<_> = listed
+        .filter_map(|(place, one)| Some((place?, one)))
+        .collect();
+    done(tx, id, &listed).await?;
+    report.unchanged += step.unchanged;
+    report.skipped += step.skipped;
+    for failed in &step.failed {
+        fail(tx, id, failed).await?;
+    }
+    let done = added.len() as i64 + step.unchanged + step.skipped;
+    let report = serde_json::to_string(&report).map_err(ToolError::internal)?;
+    let sql = "update kb_job set done = done + $2, failed = failed + $3, report = $4, updated_ms = $5 where id = $1";
+    on_tx!(*tx, c => sqlx::query(sql).bind(id).bind(done).bind(step.failed.len() as i64).bind(report).bind(now)
+        .execute(&mut **c).await.map(|_| ()))?;
+    Ok(added)
+}
+
 /// Writes the documents that a new job is about.
 pub(super) async fn put(
     tx: &mut Tx<'_>,
     job: &str,
-    items: &[(String, String)],
+    items: &[(String, Option<String>)],
 ) -> Result<(), ToolError> {
     let mut ordinal = 0_i64;
     for part in parts(items) {
@@ -158,7 +194,7 @@ pub(super) async fn put(
             let mut query = QueryBuilder::new("insert into kb_job_item (job_id, ordinal, name, state, request) ");
             query.push_values(part.iter().zip(ordinal..), |mut row, ((name, request), ordinal)| {
                 row.push_bind(job).push_bind(ordinal).push_bind(name.as_str()).push_bind("queued")
-                    .push_bind(request.as_str());
+                    .push_bind(request.as_deref());
             });
             query.build().execute(&mut **c).await.map(|_| ())
         })?;
@@ -178,11 +214,24 @@ pub(super) async fn requeue(tx: &mut Tx<'_>, job: &str) -> Result<(), ToolError>
     Ok(())
 }
 
-async fn done(tx: &mut Tx<'_>, job: &str, ordinal: i64, added: &Added) -> Result<(), ToolError> {
-    let sql = "update kb_job_item set state = 'done', request = null, document_id = $3, version = $4, outcome = $5 \
-               where job_id = $1 and ordinal = $2";
-    on_tx!(*tx, c => sqlx::query(sql).bind(job).bind(ordinal).bind(&added.document_id).bind(added.version)
-        .bind(added.outcome.as_str()).execute(&mut **c).await.map(|_| ()))?;
+async fn done(tx: &mut Tx<'_>, job: &str, added: &[(i64, &Added)]) -> Result<(), ToolError> {
+    for part in parts(added) {
+        on_tx!(*tx, c => {
+            // The rows are there: a statement that inserts is the one that takes many on both databases.
+            let mut query = QueryBuilder::new(
+                "insert into kb_job_item (job_id, ordinal, name, state, document_id, version, outcome) ",
+            );
+            query.push_values(part, |mut row, (ordinal, added)| {
+                row.push_bind(job).push_bind(*ordinal).push_bind("").push_bind("done")
+                    .push_bind(added.document_id.as_str()).push_bind(added.version).push_bind(added.outcome.as_str());
+            });
+            query.push(
+                " on conflict (job_id, ordinal) do update set state = 'done', request = null, \
+                 document_id = excluded.document_id, version = excluded.version, outcome = excluded.outcome",
+            );
+            query.build().execute(&mut **c).await.map(|_| ())
+        })?;
+    }
     Ok(())
 }
 

@@ -2,6 +2,7 @@
 
 use crate::{
     base::{clock::Millis, ids::new_id},
+    db::Tx,
     on_db, on_tx,
     servers::knowledge_base::{
         model::{JobReport, JobState, Realm},
@@ -66,8 +67,8 @@ pub struct NewJob {
     pub kind: &'static str,
     /// What is to be done: a JSON object.
     pub request: String,
-    /// The documents it is about, where they are known: what each is called, and what to add (a JSON object).
-    pub items: Vec<(String, String)>,
+    /// The documents it is about, where they are known: what each is called, and what is still to be added (a JSON object).
+    pub items: Vec<(String, Option<String>)>,
     /// For which agent.
     pub agent: String,
 }
@@ -75,23 +76,9 @@ pub struct NewJob {
 impl KnowledgeStore {
     /// Makes a job; its id.
     pub async fn new_job(&self, job: NewJob, now: Millis) -> Result<String, ToolError> {
-        let id = new_id("job");
-        let made = id.clone();
         self.db
-            .write(move |mut tx| {
-                Box::pin(async move {
-                    let total = Some(job.items.len() as i64).filter(|total| *total > 0);
-                    let sql = "insert into kb_job (id, scope, project_id, kind, state, request, report, total, done, \
-                               failed, attempt, created_by, created_ms, updated_ms) \
-                               values ($1, $2, $3, $4, 'queued', $5, '{}', $6, 0, 0, 0, $7, $8, $8)";
-                    let scope = job.realm.to_string();
-                    on_tx!(tx, c => sqlx::query(sql).bind(&id).bind(scope).bind(job.realm.project()).bind(job.kind)
-                        .bind(&job.request).bind(total).bind(&job.agent).bind(now).execute(&mut **c).await.map(|_| ()))?;
-                    super::items::put(&mut tx, &id, &job.items).await
-                })
-            })
-            .await?;
-        Ok(made)
+            .write(move |mut tx| Box::pin(async move { put(&mut tx, &job, now).await }))
+            .await
     }
 
     /// Takes the lease of the oldest job of one of the two `kinds` that nobody works on.
@@ -102,6 +89,15 @@ impl KnowledgeStore {
         now: Millis,
         until: Millis,
     ) -> Result<Option<JobRow>, ToolError> {
+        let [a, b] = kinds;
+        // Mostly there is none: looking costs no transaction that writes.
+        let sql = "select count(*) from kb_job where kind in ($1, $2) \
+                   and (state = 'queued' or state = 'running' and lease_until_ms < $3)";
+        let waiting: i64 = on_db!(&self.db, pool => sqlx::query_scalar(sql).bind(a).bind(b).bind(now)
+            .fetch_one(pool).await)?;
+        if waiting == 0 {
+            return Ok(None);
+        }
         let owner = owner.to_owned();
         // The condition stands twice: of two hubs that wait for the same row, the second looks at it again.
         let sql = "update kb_job set state = 'running', lease_owner = $3, lease_until_ms = $5, updated_ms = $4, \
@@ -113,7 +109,6 @@ impl KnowledgeStore {
         self.db
             .write(move |mut tx| {
                 Box::pin(async move {
-                    let [a, b] = kinds;
                     Ok(
                         on_tx!(tx, c => sqlx::query_as(sql).bind(a).bind(b).bind(owner).bind(now)
                         .bind(until).fetch_optional(&mut **c).await)?,
@@ -263,4 +258,17 @@ impl KnowledgeStore {
             })
             .await
     }
+}
+
+/// Writes a job that nobody works on yet; its id.
+pub(super) async fn put(tx: &mut Tx<'_>, job: &NewJob, now: Millis) -> Result<String, ToolError> {
+    let id = new_id("job");
+    let total = Some(job.items.len() as i64).filter(|total| *total > 0);
+    let sql = "insert into kb_job (id, scope, project_id, kind, state, request, report, total, done, failed, attempt, \
+               created_by, created_ms, updated_ms) \
+               values ($1, $2, $3, $4, 'queued', $5, '{}', $6, 0, 0, 0, $7, $8, $8)";
+    on_tx!(*tx, c => sqlx::query(sql).bind(&id).bind(job.realm.to_string()).bind(job.realm.project()).bind(job.kind)
+        .bind(&job.request).bind(total).bind(&job.agent).bind(now).execute(&mut **c).await.map(|_| ()))?;
+    super::items::put(tx, &id, &job.items).await?;
+    Ok(id)
 }

@@ -185,7 +185,7 @@ async fn queue(
         realm: owner.realm(ctx),
         kind: INGEST,
         request: "{}".to_owned(),
-        items: vec![(request.name(), item)],
+        items: vec![(request.name(), Some(item))],
         agent: ctx.agent().as_str().to_owned(),
     };
     let id = server.ingest.submit(job).await?;

@@ -6,7 +6,11 @@ use super::{
     job::{JobView, Show},
 };
 use crate::{
-    servers::knowledge_base::{KnowledgeBase, ingest::runner::INGEST, store::NewJob},
+    servers::knowledge_base::{
+        KnowledgeBase,
+        ingest::{batch::ready, request::Request, runner::INGEST},
+        store::NewJob,
+    },
     tool::prelude::*,
 };
 
@@ -31,6 +35,8 @@ pub struct Args {
 const WAIT: u32 = 2_000;
 /// Documents that are told of in one answer.
 const SHOWN: u32 = 500;
+/// Bytes of texts that are cut and written in their call, which takes a second or two.
+const MOST_NOW: usize = 2 << 20;
 
 impl Tool for AddDocuments {
     type Server = KnowledgeBase;
@@ -58,25 +64,66 @@ impl Tool for AddDocuments {
     async fn run(server: &KnowledgeBase, ctx: &Ctx, args: Args) -> Result<JobView, ToolError> {
         let owner = args.scope.unwrap_or(Owner::Project);
         owner.may_write(ctx)?;
-        let requests = args
+        let requests: Vec<Request> = args
             .documents
             .into_iter()
-            .map(|one| one.request(ctx, owner));
-        let items = requests.map(|request| {
-            let item = serde_json::to_string(&request).map_err(ToolError::internal)?;
-            Ok((request.name(), item))
-        });
-        let job = NewJob {
-            realm: owner.realm(ctx),
-            kind: INGEST,
-            request: "{}".to_owned(),
-            items: items.collect::<Result<_, ToolError>>()?,
-            agent: ctx.agent().as_str().to_owned(),
+            .map(|one| one.request(ctx, owner))
+            .collect();
+        let wait = args.wait_ms.unwrap_or(WAIT);
+        let size: usize = requests.iter().map(Request::size).sum();
+        let id = if wait > 0 && size <= MOST_NOW && requests.iter().all(Request::is_quick) {
+            add_now(server, ctx, owner, requests).await?
+        } else {
+            submit(server, ctx, owner, requests).await?
         };
-        let id = server.ingest.submit(job).await?;
-        let wait = Duration::from_millis(u64::from(args.wait_ms.unwrap_or(WAIT)));
-        let job = server.waited(ctx, &id, wait).await?;
+        let job = server
+            .waited(ctx, &id, Duration::from_millis(u64::from(wait)))
+            .await?;
         server.view(ctx, job, Show::All, -1, SHOWN).await
+    }
+}
+
+/// Adds texts in this call; the job that tells what came of them.
+async fn add_now(
+    server: &KnowledgeBase,
+    ctx: &Ctx,
+    owner: Owner,
+    requests: Vec<Request>,
+) -> Result<String, ToolError> {
+    let most = server.config.max_document_bytes;
+    let (items, step) = ctx
+        .blocking(move |stop| ready(requests, most, stop))
+        .await?;
+    let job = job(ctx, owner, items);
+    let project = job.realm.project().map(|_| ctx.project());
+    let (id, added) = server.store.done_job(job, step, ctx.now()).await?;
+    let documents = added.into_iter().map(|one| one.document_id);
+    server.ingest.changed(project, documents);
+    Ok(id)
+}
+
+/// Has documents added by a job.
+async fn submit(
+    server: &KnowledgeBase,
+    ctx: &Ctx,
+    owner: Owner,
+    requests: Vec<Request>,
+) -> Result<String, ToolError> {
+    let items = requests.iter().map(|request| {
+        let left = serde_json::to_string(request).map_err(ToolError::internal)?;
+        Ok((request.name(), Some(left)))
+    });
+    let items = items.collect::<Result<_, ToolError>>()?;
+    server.ingest.submit(job(ctx, owner, items)).await
+}
+
+fn job(ctx: &Ctx, owner: Owner, items: Vec<(String, Option<String>)>) -> NewJob {
+    NewJob {
+        realm: owner.realm(ctx),
+        kind: INGEST,
+        request: "{}".to_owned(),
+        items,
+        agent: ctx.agent().as_str().to_owned(),
     }
 }
 
@@ -131,5 +178,28 @@ mod tests {
                 "invalid_argument"
             );
         }
+    }
+
+    #[tokio::test]
+    async fn a_document_that_comes_twice_becomes_a_version_of_itself() {
+        let team = team().await;
+        let text = |text: &str| json!({"source": {"text": text}, "external_id": "a.md"});
+        let mut documents: Vec<_> = (0..130)
+            .map(|n| json!({"source": {"text": format!("text {n}")}}))
+            .collect();
+        documents.extend([text("first"), text("second"), text("second")]);
+        let sent = json!({"documents": documents, "wait_ms": 20_000});
+        let job = team.call_json("add_documents", sent.clone()).await.unwrap();
+        let numbers =
+            json!({"created": 131, "updated": 1, "unchanged": 1, "deleted": 0, "skipped": 0});
+        assert_eq!((&job["state"], &job["report"]), (&json!("done"), &numbers));
+        let last = |at: usize| (&job["items"][at]["outcome"], &job["items"][at]["version"]);
+        assert_eq!(last(130), (&json!("created"), &json!(1)));
+        assert_eq!(last(131), (&json!("updated"), &json!(2)));
+        assert_eq!(last(132), (&json!("unchanged"), &json!(2)));
+        let query = json!({"query": "second", "min_seq": job["seq"]});
+        assert_eq!(titles(&team, query).await, ["second"]);
+        let query = json!({"query": "first", "min_seq": job["seq"]});
+        assert_eq!(titles(&team, query).await, [""; 0]);
     }
 }
