@@ -53,6 +53,10 @@ eval-retrieval dir *runs:
 crash-knowledge cycles="200":
     CRASH_CYCLES={{cycles}} CRASH_SEED=$RANDOM cargo test --release --test it knowledge_base::crash -- --nocapture
 
+# ten questions about this repository's last commit, put to a release hub without a network
+ask-docs:
+    tests/asked/run
+
 # accept changed contract snapshots
 snapshots:
     INSTA_UPDATE=always cargo test --test it contract
