@@ -37,7 +37,7 @@ fn scopes() -> [&'static str; 3] {
 }
 
 async fn job(store: &KnowledgeStore, items: usize, now: i64) -> String {
-    let items = (0..items).map(|n| (format!("item {n}"), "{}".to_owned()));
+    let items = (0..items).map(|n| (format!("item {n}"), Some("{}".to_owned())));
     let new = NewJob {
         realm: realm(),
         kind: "ingest",

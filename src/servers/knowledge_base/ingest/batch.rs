@@ -66,12 +66,11 @@ pub async fn run(hand: &mut Hand<'_>) -> Result<(), Left> {
     }
 }
 
-/// Texts that are there already, cut: what a job calls each and what is left to do for it, and the step that does the rest.
-pub fn ready(
-    requests: Vec<Request>,
-    most: usize,
-    stop: &Stop,
-) -> Result<(Vec<(String, Option<String>)>, Step), ToolError> {
+/// What a job calls each of its documents, and what is left to do for it.
+pub type Items = Vec<(String, Option<String>)>;
+
+/// Texts that are there already, cut: as a job lists them, and the step that adds them.
+pub fn ready(requests: Vec<Request>, most: usize, stop: &Stop) -> Result<(Items, Step), ToolError> {
     let mut items = Vec::with_capacity(requests.len());
     let mut step = Step::default();
     for (ordinal, request) in (0..).zip(requests) {

@@ -228,21 +228,18 @@ impl Ingest {
             None => None,
         };
         let cut = move |_: &_| {
-            let (format, title, text) = match taken {
-                Some((format, taken)) => {
-                    if !taken.unread.is_empty()
-                        && let Some(metadata) = about.metadata.as_object_mut()
-                    {
-                        metadata.insert("unread_pages".to_owned(), json!(taken.unread));
-                    }
-                    (format, taken.title, taken.text)
+            let (format, title, text) = if let Some((format, taken)) = taken {
+                if !taken.unread.is_empty()
+                    && let Some(metadata) = about.metadata.as_object_mut()
+                {
+                    metadata.insert("unread_pages".to_owned(), json!(taken.unread));
                 }
-                None => {
-                    let text = extract::decode(&bytes, charset.as_deref());
-                    let text = text.map_err(fault::of_extract)?;
-                    let format = told.unwrap_or_else(|| extract::format_by_words(&text));
-                    (format, None, text)
-                }
+                (format, taken.title, taken.text)
+            } else {
+                let text = extract::decode(&bytes, charset.as_deref());
+                let text = text.map_err(fault::of_extract)?;
+                let format = told.unwrap_or_else(|| extract::format_by_words(&text));
+                (format, None, text)
             };
             let mut new = about.document(format, title, text);
             new.content_hash = Some(hash.unwrap_or_else(|| digest_bytes(&bytes)));

@@ -8,7 +8,11 @@ use super::{
 use crate::{
     servers::knowledge_base::{
         KnowledgeBase,
-        ingest::{batch::ready, request::Request, runner::INGEST},
+        ingest::{
+            batch::{Items, ready},
+            request::Request,
+            runner::INGEST,
+        },
         store::NewJob,
     },
     tool::prelude::*,
@@ -117,7 +121,7 @@ async fn submit(
     server.ingest.submit(job(ctx, owner, items)).await
 }
 
-fn job(ctx: &Ctx, owner: Owner, items: Vec<(String, Option<String>)>) -> NewJob {
+fn job(ctx: &Ctx, owner: Owner, items: Items) -> NewJob {
     NewJob {
         realm: owner.realm(ctx),
         kind: INGEST,

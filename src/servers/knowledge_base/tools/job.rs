@@ -97,7 +97,11 @@ impl KnowledgeBase {
         let scopes = [
             own.as_str(),
             if may { &global } else { &own },
-            if may && everywhere(ctx).is_ok() { HUB_SCOPE } else { &own },
+            if may && everywhere(ctx).is_ok() {
+                HUB_SCOPE
+            } else {
+                &own
+            },
         ];
         let job = self.store.job(scopes, id).await?;
         job.ok_or_else(|| {

@@ -35,10 +35,10 @@ pub fn read(bytes: &[u8]) -> Result<Extracted, Fault> {
         })
         .collect();
     if texts.iter().all(String::is_empty) {
-        return Err(Fault::unreadable(if !unread.is_empty() {
-            "none of its pages can be read: export it anew, or give its text"
-        } else {
+        return Err(Fault::unreadable(if unread.is_empty() {
             "it has no text: scanned pages need text recognition (OCR) first"
+        } else {
+            "none of its pages can be read: export it anew, or give its text"
         }));
     }
     unread.truncate(MOST_UNREAD);

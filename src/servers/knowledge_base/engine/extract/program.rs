@@ -111,7 +111,8 @@ fn is_program(grammar: Grammar, tree: &Tree, text: &str) -> bool {
         let kind = node.kind();
         if node.is_error() || node.is_extra() || Grammar::is_prefix(kind) {
             continue;
-        } else if grammar.item(node, text).is_some() {
+        }
+        if grammar.item(node, text).is_some() {
             items += 1;
         } else if kind.starts_with("import") || kind.starts_with("package") || is_declaration(kind)
         {

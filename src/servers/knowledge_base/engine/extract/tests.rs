@@ -1,3 +1,5 @@
+use std::fmt::Write;
+
 use super::*;
 
 fn read(format: Format, bytes: &[u8]) -> Result<Extracted, Fault> {
@@ -66,21 +68,23 @@ fn pdf(pages: &[&str]) -> Vec<u8> {
             "<</Type/Page/Parent 1 0 R/MediaBox[0 0 200 200]/Contents {} 0 R/Resources<</Font<</F 2 0 R>>>>>>",
             at - 1
         ));
-        kids.push_str(&format!("{at} 0 R "));
+        write!(kids, "{at} 0 R ").unwrap();
     }
     objects[0] = format!("<</Type/Pages/Kids[{kids}]/Count {}>>", pages.len());
     objects.push("<</Type/Catalog/Pages 1 0 R>>".to_owned());
     let mut file = "%PDF-1.4\n".to_owned();
     let mut table = format!("xref\n0 {}\n0000000000 65535 f \n", objects.len() + 1);
     for (at, object) in objects.iter().enumerate() {
-        table.push_str(&format!("{:010} 00000 n \n", file.len()));
-        file.push_str(&format!("{} 0 obj\n{object}\nendobj\n", at + 1));
+        writeln!(table, "{:010} 00000 n ", file.len()).unwrap();
+        write!(file, "{} 0 obj\n{object}\nendobj\n", at + 1).unwrap();
     }
     let (start, count) = (file.len(), objects.len());
-    file.push_str(&format!(
+    write!(
+        file,
         "{table}trailer\n<</Size {}/Root {count} 0 R>>\nstartxref\n{start}\n%%EOF\n",
         count + 1
-    ));
+    )
+    .unwrap();
     file.into_bytes()
 }
 

@@ -44,7 +44,7 @@ async fn documents() {
         "crlf.md",
     ] {
         let bytes = fixture(name);
-        let format = extract::format_of(Some(name), None, &bytes);
+        let format = extract::format_told(Some(name), None, &bytes).unwrap();
         let (title, text) = if extract::is_packed(format) {
             let read = workers
                 .extract(format, &bytes, None, 1 << 20)
