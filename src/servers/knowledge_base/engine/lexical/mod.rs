@@ -1,5 +1,6 @@
 //! The lexical index: BM25 over chunks, in tantivy. A cache: everything in it can be rebuilt from the database.
 
+mod best;
 mod erase;
 mod index;
 mod inspect;

@@ -1,14 +1,14 @@
-//! A [`Filter`] as clauses of a query. None has a say in the score.
+//! A [`Filter`] as a query, apart from its scopes, which [`super::statistics`] has. It has no say in the score.
 
 use std::ops::Bound;
 
 use tantivy::{
     DocId, SegmentReader, Term,
     query::{
-        ConstScoreQuery, Occur, Query, RangeQuery, TermSetQuery,
+        AllQuery, BooleanQuery, Occur, Query, RangeQuery, TermQuery,
         doc_predicate_query::{DocPredicateQuery, FunctionPredicate},
     },
-    schema::Field,
+    schema::{Field, IndexRecordOption},
 };
 
 use super::schema::{Fields, PATH};
@@ -17,8 +17,8 @@ use crate::servers::knowledge_base::engine::filter::{Filter, MEMORY, PathGlob};
 type Clause = (Occur, Box<dyn Query>);
 
 /// What a chunk must be, and what it must not be.
-pub fn clauses(filter: &Filter, fields: &Fields) -> Vec<Clause> {
-    let mut clauses = vec![must(among(fields.scope, &filter.scopes))];
+pub fn query(filter: &Filter, fields: &Fields) -> BooleanQuery {
+    let mut clauses = vec![must(Box::new(AllQuery))];
     if let Some(collection) = &filter.collection {
         clauses.push(must(among(fields.collection, [collection])));
     }
@@ -37,10 +37,9 @@ pub fn clauses(filter: &Filter, fields: &Fields) -> Vec<Clause> {
     clauses.extend(tags.map(|tag| must(among(fields.tag, [tag]))));
     if let Some(since) = filter.since_ms {
         let from = Bound::Included(Term::from_field_i64(fields.updated, since));
-        let range = RangeQuery::new(from, Bound::Unbounded);
-        clauses.push(must(Box::new(ConstScoreQuery::new(Box::new(range), 0.0))));
+        clauses.push(must(Box::new(RangeQuery::new(from, Bound::Unbounded))));
     }
-    clauses
+    BooleanQuery::new(clauses)
 }
 
 fn must(query: Box<dyn Query>) -> Clause {
@@ -48,12 +47,12 @@ fn must(query: Box<dyn Query>) -> Clause {
 }
 
 fn among(field: Field, values: impl IntoIterator<Item = impl AsRef<str>>) -> Box<dyn Query> {
-    let values = values.into_iter();
-    let terms = values.map(|value| Term::from_field_text(field, value.as_ref()));
-    Box::new(ConstScoreQuery::new(
-        Box::new(TermSetQuery::new(terms)),
-        0.0,
-    ))
+    let one = |value: &str| -> Box<dyn Query> {
+        let term = Term::from_field_text(field, value);
+        Box::new(TermQuery::new(term, IndexRecordOption::Basic))
+    };
+    let values = values.into_iter().map(|value| one(value.as_ref()));
+    Box::new(BooleanQuery::union(values.collect()))
 }
 
 /// Chunks whose path is like `glob`. Each path of a segment is looked at once, however many chunks have it.
@@ -76,6 +75,5 @@ fn like(glob: &PathGlob) -> Box<dyn Query> {
             path.is_some_and(|path| wanted.get(path as usize) == Some(&true))
         })
     });
-    let query = DocPredicateQuery::from(predicate);
-    Box::new(ConstScoreQuery::new(Box::new(query), 0.0))
+    Box::new(DocPredicateQuery::from(predicate))
 }

@@ -3,16 +3,20 @@
 use std::collections::HashMap;
 
 use tantivy::{
-    DocAddress, DocSet, TERMINATED, TantivyDocument, Term,
-    collector::TopDocs,
-    query::{BooleanQuery, Occur},
+    DocAddress, DocSet, Score, SegmentReader, TERMINATED, TantivyDocument, Term,
+    query::{EnableScoring, Query as TantivyQuery},
     schema::{IndexRecordOption, Value},
 };
 
 use super::{
-    Found, LexicalError, LexicalIndex, Query, narrow, schema::CHUNK_ID, statistics::ScopeStatistics,
+    Found, LexicalError, LexicalIndex, Query, best::Best, narrow, schema::CHUNK_ID,
+    statistics::ScopeStatistics,
 };
 use crate::servers::knowledge_base::engine::filter::Filter;
+
+/// What could only reach this part of the worst score among the best is passed over unseen. How high the chunks of a block
+/// can score is kept in the index for the mean length of all its texts; with that of some scopes it is a little more.
+const UNSEEN: Score = 0.8;
 
 impl LexicalIndex {
     /// The `limit` best chunks for `query` among those that `filter` lets through, best first.
@@ -29,38 +33,38 @@ impl LexicalIndex {
         let fields = &self.fields;
         let counts = ScopeStatistics::new(&searcher, fields.scope, &filter.scopes, &self.counted)?;
         let most = query.most(fields, &counts)?.max(f32::MIN_POSITIVE);
-        let mut clauses = narrow::clauses(filter, fields);
-        clauses.push((Occur::Must, Box::new(query.build(fields))));
-        let wanted = TopDocs::with_limit(limit).order_by_score();
-        let hits = searcher.search_with_statistics_provider(
-            &BooleanQuery::new(clauses),
-            &wanted,
-            &counts,
-        )?;
-        let mut names = Vec::with_capacity(searcher.segment_readers().len());
-        for segment in searcher.segment_readers() {
-            names.push(segment.fast_fields().str(CHUNK_ID)?);
+        let scoring = EnableScoring::enabled_from_statistics_provider(&counts, &searcher);
+        // A union of words and nothing else: only that can pass over what cannot be among the best.
+        let words = query.build(fields).weight(scoring)?;
+        let plain = EnableScoring::disabled_from_searcher(&searcher);
+        let wanted = narrow::query(filter, fields).weight(plain)?;
+        let mut best = Best::new(limit);
+        for (ordinal, (segment, mask)) in counts.masks().enumerate() {
+            let mut wanted = wanted.scorer(segment, 1.0)?;
+            words.for_each_pruning(best.bar() * UNSEEN, segment, &mut |chunk, score| {
+                // Chunks come in order, so what is wanted is gone through once.
+                if score > best.bar() && mask.has(chunk) {
+                    let at = wanted.doc();
+                    let at = if at < chunk { wanted.seek(chunk) } else { at };
+                    if at == chunk {
+                        best.offer(score, ordinal, chunk);
+                    }
+                }
+                best.bar() * UNSEEN
+            })?;
         }
-        let mut found = Vec::with_capacity(hits.len());
-        for (
-            score,
-            DocAddress {
-                segment_ord,
-                doc_id,
-            },
-        ) in hits
-        {
-            let Some(Some(column)) = names.get(segment_ord as usize) else {
-                continue;
-            };
-            let mut chunk_id = String::new();
-            if let Some(ordinal) = column.term_ords(doc_id).next() {
-                column.ord_to_str(ordinal, &mut chunk_id)?;
-            }
-            found.push(Found {
-                chunk_id,
-                score: score / most,
-            });
+        let hits = best.into_sorted();
+        let mut found: Vec<Found> = hits
+            .iter()
+            .map(|hit| Found {
+                chunk_id: String::new(),
+                score: hit.score / most,
+            })
+            .collect();
+        for (ordinal, (segment, _)) in counts.masks().enumerate() {
+            let own = hits.iter().zip(&mut found);
+            let own = own.filter(|(hit, _)| hit.segment == ordinal);
+            name(segment, own.map(|(hit, found)| (hit.chunk, found)))?;
         }
         // Where equals lie in the segments tells what else was written since.
         found.sort_by(|a, b| {
@@ -96,4 +100,28 @@ impl LexicalIndex {
         }
         Ok(texts)
     }
+}
+
+/// Puts in the ids of chunks of `segment`. They are read in their order: each block of the dictionary is opened once.
+fn name<'f>(
+    segment: &SegmentReader,
+    found: impl Iterator<Item = (u32, &'f mut Found)>,
+) -> Result<(), LexicalError> {
+    let Some(column) = segment.fast_fields().str(CHUNK_ID)? else {
+        return Ok(());
+    };
+    let mut found: Vec<(u64, &mut Found)> = found
+        .filter_map(|(chunk, found)| Some((column.term_ords(chunk).next()?, found)))
+        .collect();
+    found.sort_unstable_by_key(|(ordinal, _)| *ordinal);
+    let ordinals: Vec<u64> = found.iter().map(|(ordinal, _)| *ordinal).collect();
+    let mut found = found.into_iter();
+    column
+        .dictionary()
+        .sorted_ords_to_term_cb(&ordinals, |id| {
+            if let Some((_, found)) = found.next() {
+                found.chunk_id = String::from_utf8_lossy(id).into_owned();
+            }
+        })?;
+    Ok(())
 }

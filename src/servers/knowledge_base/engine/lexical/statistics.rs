@@ -35,7 +35,7 @@ enum What {
 }
 
 /// The chunks of a part: one bit each.
-struct Mask {
+pub struct Mask {
     words: Vec<u64>,
     count: u64,
     /// Whether it is all that the segment has.
@@ -43,7 +43,8 @@ struct Mask {
 }
 
 impl Mask {
-    fn has(&self, chunk: u32) -> bool {
+    /// Whether `chunk` is one of them.
+    pub fn has(&self, chunk: u32) -> bool {
         let word = self.words.get(chunk as usize / 64);
         word.is_some_and(|word| word >> (chunk % 64) & 1 == 1)
     }
@@ -97,6 +98,13 @@ impl<'s> ScopeStatistics<'s> {
             parts.push((segment, part, mask));
         }
         Ok(Self { parts, known })
+    }
+
+    /// The live chunks of the scopes, segment by segment.
+    pub fn masks(&self) -> impl Iterator<Item = (&SegmentReader, &Mask)> {
+        self.parts
+            .iter()
+            .map(|(segment, _, mask)| (*segment, &**mask))
     }
 
     fn sum(

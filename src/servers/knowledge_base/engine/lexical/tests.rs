@@ -323,3 +323,53 @@ fn what_other_scopes_hold_and_delete_changes_no_score() {
     index.erase(&["d2".into()]).unwrap();
     assert_eq!(scores(), fewer);
 }
+
+#[test]
+fn what_is_passed_over_is_not_among_the_best() {
+    let dir = tempfile::tempdir().unwrap();
+    let index = LexicalIndex::open(dir.path()).unwrap().index;
+    let mut state = 1_u64;
+    let mut chance = |most: u64| {
+        state = state
+            .wrapping_mul(6_364_136_223_846_793_005)
+            .wrapping_add(1);
+        (state >> 33) % most
+    };
+    // Words from common to rare; one scope's texts are far longer than the other's.
+    let mut text = |scope: &str| {
+        let count = if scope == "p:a" { 8 } else { 120 };
+        let words = (0..count).map(|_| format!("w{}", chance(30) * chance(30) / 29));
+        words.collect::<Vec<_>>().join(" ")
+    };
+    for round in 0..3 {
+        let mut changes = Vec::new();
+        for n in 0..700 {
+            let scope = if n % 3 == 0 { "p:b" } else { "p:a" };
+            let text = text(scope);
+            changes.push(put(&format!("{round}-{n}"), scope, &[("", "", &text)]));
+        }
+        index.apply(changes, at(round)).unwrap();
+    }
+    let gone = (0..500).map(|n| Change::Remove {
+        document_id: format!("1-{n}"),
+    });
+    index.apply(gone.collect(), at(4)).unwrap();
+    for scope in ["p:a", "p:b"] {
+        let filter = Filter {
+            scopes: vec![scope.into()],
+            ..Filter::default()
+        };
+        for words in ["w0 w7", "w3 w12 w25", "w1", "w28 w29 w2 w5 w9"] {
+            let query = Query::parse(words);
+            let scores = |limit| {
+                let found = index.search(&query, &filter, limit).unwrap();
+                // Which word is added first is not always the same.
+                let round = |one: Found| (one.score * 1e5).round();
+                found.into_iter().map(round).collect::<Vec<_>>()
+            };
+            let all = scores(10_000);
+            assert!(all.len() > 20, "{words}");
+            assert_eq!(scores(10), all[..10], "{scope} {words}");
+        }
+    }
+}
