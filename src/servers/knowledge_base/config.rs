@@ -59,7 +59,7 @@ pub struct RankingConfig {
     pub prose_words: f32,
     /// In programs.
     pub code_words: f32,
-    /// How far a question moves to the best passages of prose before they are ranked again; 0 leaves it where it is.
+    /// How far a question moves to the best passage, if that is prose, before all are ranked again; 0 leaves it where it is.
     pub feedback: f32,
     /// How much a program gives way for being like many others; 0 for not at all.
     pub code_crowding: f32,

@@ -15,7 +15,7 @@ pub struct Weights {
     pub prose: f32,
     /// In programs: they say little of what they do in the words that people ask with.
     pub code: f32,
-    /// How far a query moves to the best passages of prose before they are ranked again; 0 leaves it.
+    /// How far a query moves to the best passage, if that is prose, before all are ranked again; 0 leaves it.
     pub feedback: f32,
     /// How much a program gives way for being like many others; 0 for not at all.
     pub crowding: f32,
@@ -25,15 +25,12 @@ impl Default for Weights {
     fn default() -> Self {
         Self {
             prose: 0.5,
-            code: 0.06,
+            code: 0.05,
             feedback: 0.35,
             crowding: 0.25,
         }
     }
 }
-
-/// Passages that a query moves to. More of them are more often wrong.
-const FEEDBACK: usize = 3;
 
 /// A chunk that one of the rankings has.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -74,16 +71,12 @@ pub fn candidates(words: Vec<Found>, near: Vec<String>) -> HashMap<String, Candi
 /// Ranks `candidates` for a query's vector, best first.
 pub fn fuse(mut candidates: Vec<Candidate>, query: &[f32], weights: Weights) -> Vec<Candidate> {
     rank(&mut candidates, query, weights);
-    if weights.feedback > 0.0 {
-        let best = candidates.iter().take(FEEDBACK);
-        let prose: Vec<&[f32]> = best
-            .filter(|candidate| !candidate.code)
-            .filter_map(|candidate| candidate.vector.as_deref())
-            .collect();
-        if prose.len() == FEEDBACK {
-            let moved = moved(query, &prose, weights.feedback);
-            rank(&mut candidates, &moved, weights);
-        }
+    let best = candidates.first().filter(|candidate| !candidate.code);
+    if let Some(best) = best.and_then(|candidate| candidate.vector.as_deref())
+        && weights.feedback > 0.0
+    {
+        let moved = moved(query, best, weights.feedback);
+        rank(&mut candidates, &moved, weights);
     }
     thin(&mut candidates, weights.crowding);
     candidates
@@ -114,20 +107,9 @@ pub fn sort(candidates: &mut [Candidate]) {
     });
 }
 
-/// Rocchio's: `query` and, so much, the middle of `best`.
-fn moved(query: &[f32], best: &[&[f32]], much: f32) -> Vec<f32> {
-    let mut middle = vec![0.0; query.len()];
-    for vector in best {
-        for (sum, value) in middle.iter_mut().zip(*vector) {
-            *sum += value;
-        }
-    }
-    let scale = much / length(&middle).max(f32::MIN_POSITIVE);
-    let mut moved: Vec<f32> = query
-        .iter()
-        .zip(&middle)
-        .map(|(q, m)| q + scale * m)
-        .collect();
+/// Rocchio's: `query` and, so much, `best`. Moving to more passages is more often wrong.
+fn moved(query: &[f32], best: &[f32], much: f32) -> Vec<f32> {
+    let mut moved: Vec<f32> = query.iter().zip(best).map(|(q, b)| q + much * b).collect();
     let scale = length(&moved).max(f32::MIN_POSITIVE);
     for value in &mut moved {
         *value /= scale;
@@ -212,7 +194,7 @@ mod tests {
     }
 
     #[test]
-    fn feedback_brings_up_what_is_like_the_best_of_prose() {
+    fn feedback_brings_up_what_is_like_the_best_if_that_is_prose() {
         let vectors = [
             ("a", [0.9, 0.436]),
             ("b", [0.9, 0.435]),
