@@ -45,6 +45,10 @@ bench-peers:
 bench-llm *parts:
     cargo bench --bench llm -- {{parts}}
 
+# how fast the knowledge base is with 100,000 chunks, beside tantivy and SQLite's FTS5 (`engine peers hub builtin`)
+bench-knowledge *parts:
+    cargo bench --bench knowledge -- {{parts}}
+
 # how well search finds what a set says is relevant: docs.jsonl(.gz), queries.jsonl and qrels.jsonl in `dir`; writes TREC runs to `runs`
 eval-retrieval dir *runs:
     cargo bench --bench retrieval -- {{dir}} {{runs}}
