@@ -150,7 +150,7 @@ async fn what_cannot_be_undone_is_confirmed_where_the_client_can_ask() {
         assert_eq!(outcome(&refused).unwrap_err().code, "cancelled", "{action}");
     }
     let done = client.ask("tools/call", answer("accept", true), able).await;
-    assert_eq!(outcome(&done).unwrap()["document_id"], id);
+    assert_eq!(outcome(&done).unwrap()["documents"][0]["document_id"], id);
 }
 
 #[tokio::test]
