@@ -96,7 +96,7 @@ async fn one_document_harms_no_other() {
         (json!({"path": "panic.pdf"}), "unreadable_document"),
         (json!({"path": "report.pdf"}), "created"),
         (json!({"path": "loop.pdf"}), "unreadable_document"),
-        (json!({"path": "deep.html"}), "invalid_argument"),
+        (json!({"path": "deep.html"}), "unreadable_document"),
         (json!({"path": "page.html"}), "created"),
         (json!({"path": "large.md"}), "too_large"),
         (json!({"path": "../../etc/passwd"}), "invalid_argument"),
