@@ -18,6 +18,10 @@ use crate::servers::knowledge_base::engine::filter::Filter;
 /// can score is kept in the index for the mean length of all its texts; with that of some scopes it is a little more.
 const UNSEEN: Score = 0.8;
 
+/// Steps of a score from 0 to 1. Words are added up in an order that the segments decide, and so the last bits of equals differ:
+/// what stands below a step is rounded off.
+const GRAIN: f32 = 16_384.0;
+
 impl LexicalIndex {
     /// The `limit` best chunks for `query` among those that `filter` lets through, best first.
     pub fn search(
@@ -58,7 +62,7 @@ impl LexicalIndex {
             .iter()
             .map(|hit| Found {
                 chunk_id: String::new(),
-                score: hit.score / most,
+                score: (hit.score / most * GRAIN).round() / GRAIN,
             })
             .collect();
         for (ordinal, (segment, _)) in counts.masks().enumerate() {
