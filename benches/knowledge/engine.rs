@@ -99,7 +99,7 @@ fn put(n: usize, text: String) -> Change {
 }
 
 fn facts(n: usize) -> DocumentFacts {
-    let collection = if n % 2 == 0 { "even" } else { "odd" };
+    let collection = if n.is_multiple_of(2) { "even" } else { "odd" };
     DocumentFacts {
         document_id: format!("doc_{n:026}"),
         scope: "project:default".into(),
