@@ -14,7 +14,10 @@ pub fn passage(title: &str, heading_path: &[String], text: &str) -> String {
     let mut before = "";
     for above in std::iter::once(title).chain(heading_path.iter().map(String::as_str)) {
         let above = above.trim();
-        if !above.is_empty() && above != before && !begins(above) {
+        // A number or a hash for a name says nothing, and would be read as if it did.
+        let mut words = above.split(|c: char| !c.is_alphabetic());
+        let says = words.any(|word| word.len() > 2);
+        if says && above != before && !begins(above) {
             passage.push_str(above);
             passage.push('\n');
         }
@@ -41,5 +44,7 @@ mod tests {
         );
         assert_eq!(passage("They end", &[], "They end."), "They end.");
         assert_eq!(passage("", &[], "x"), "x");
+        assert_eq!(passage("17", &[], "x"), "x");
+        assert_eq!(passage("検索", &[], "x"), "検索\nx");
     }
 }
