@@ -61,10 +61,7 @@ fn vectors() {
     let mut writer = Writer::new(3);
     for n in 0..CHUNKS {
         let name = format!("chk_{n:026}");
-        vectors.put(
-            facts(n),
-            vec![(name.clone(), name, writer.vector(DIMENSIONS))],
-        );
+        vectors.put(facts(n), vec![(name, writer.vector(DIMENSIONS))]);
     }
     let queries: Vec<Vec<f32>> = (0..50).map(|_| writer.vector(DIMENSIONS)).collect();
     let near = |query: &Vec<f32>| vectors.search(query, &filter(), 400);
@@ -101,7 +98,7 @@ fn put(n: usize, text: String) -> Change {
 fn facts(n: usize) -> DocumentFacts {
     let collection = if n.is_multiple_of(2) { "even" } else { "odd" };
     DocumentFacts {
-        document_id: format!("doc_{n:026}"),
+        document_id: format!("doc_{n:026}").into(),
         scope: "project:default".into(),
         collection: Some(collection.into()),
         form: "markdown".into(),

@@ -8,17 +8,20 @@ use super::{
     KnowledgeBase,
     embedding::QueryVector,
     engine::{
+        crowd::thin,
         filter::Filter,
-        fuse::{Candidate, candidates, dot, fuse, sort},
+        fuse::{Candidate, by_meaning, by_words, candidates, fuse},
         lexical::Query,
     },
     model::{Format, Realm},
-    store::HitRow,
+    store::{HitRow, MANY},
 };
 use crate::tool::{Ctx, ToolError};
 
 /// Chunks that each ranking brings. Beyond this place is noise.
 const DEPTH: usize = 400;
+/// The best of both, whose exact vectors are read: 8 bits a number bring no two that stand this far apart out of order.
+const EXACT: usize = 50;
 
 /// How to look.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
@@ -93,9 +96,12 @@ impl Search {
         let reason = match waiting {
             0 => None,
             1 => Some("1 document waits for its vectors: only its words are found".to_owned()),
-            n => Some(format!(
-                "{n} documents wait for their vectors: only their words are found"
-            )),
+            n => {
+                let more = if n == MANY { " or more" } else { "" };
+                Some(format!(
+                    "{n}{more} documents wait for their vectors: only their words are found"
+                ))
+            }
         };
         let ranked = self.by_both(server, ctx, mode, vector).await?;
         Ok(Ranking {
@@ -114,16 +120,13 @@ impl Search {
         let index = server.indexer.index();
         let (query, filter) = (Arc::clone(&self.query), Arc::clone(&self.filter));
         let found = ctx.blocking(move |_| {
-            index
-                .search(&query, &filter, DEPTH)
-                .map_err(ToolError::internal)
+            let found = index.search(&query, &filter, DEPTH);
+            let found = found.map_err(ToolError::internal)?;
+            let mut ranked = candidates(found, Vec::new(), |_| Vec::new());
+            by_words(&mut ranked);
+            Ok(ranked)
         });
-        let mut ranked: Vec<Candidate> =
-            candidates(found.await?, Vec::new()).into_values().collect();
-        for candidate in &mut ranked {
-            candidate.score = candidate.words.map_or(0.0, |(part, _)| part);
-        }
-        sort(&mut ranked);
+        let ranked = found.await?;
         Ok(Ranking {
             mode: Mode::Lexical,
             reason,
@@ -131,6 +134,7 @@ impl Search {
         })
     }
 
+    /// Ranks by the vectors in memory, then the best of that by the exact ones.
     async fn by_both(
         &self,
         server: &KnowledgeBase,
@@ -138,6 +142,11 @@ impl Search {
         mode: Mode,
         vector: QueryVector,
     ) -> Result<Vec<Candidate>, ToolError> {
+        let weights = server.config.ranking.weights();
+        let rank = move |candidates: &mut [Candidate], query: &[f32]| match mode {
+            Mode::Semantic => by_meaning(candidates, query),
+            Mode::Hybrid | Mode::Lexical => fuse(candidates, query, weights),
+        };
         let index = server.indexer.index();
         let (query, filter) = (Arc::clone(&self.query), Arc::clone(&self.filter));
         let (values, vectors) = (vector.values.clone(), Arc::clone(&vector.vectors));
@@ -149,38 +158,37 @@ impl Search {
                     .map_err(ToolError::internal)?,
             };
             let near = vectors.search(&values, &filter, DEPTH);
-            let near = near.into_iter().map(|near| near.chunk_id).collect();
-            Ok(candidates(words, near))
+            let mut found = candidates(words, near, |rest| vectors.of(&filter.scopes, rest));
+            rank(&mut found, &values);
+            Ok(found)
         });
-        let mut found = found.await?;
-        let ids: Vec<String> = found.keys().cloned().collect();
-        let rows = server
-            .store
-            .ranked(&vector.model, &self.realms, &ids)
-            .await?;
-        let weights = server.config.ranking.weights();
+        let mut best = found.await?;
+        let rest = best.split_off(EXACT.min(best.len()));
+        let ids: Vec<String> = best.iter().map(|found| found.chunk_id.clone()).collect();
+        let rows = server.store.ranked(&vector.model, &self.realms, &ids);
+        let keyed = rows
+            .await?
+            .into_iter()
+            .map(|(chunk, form, numbers)| (chunk, (form, numbers)));
+        let mut rows: HashMap<String, (String, Option<Vec<f32>>)> = keyed.collect();
         // What SQL does not show any more falls out here.
-        let shown = rows.into_iter().filter_map(|(chunk, form, numbers)| {
-            let mut candidate = found.remove(&chunk)?;
-            candidate.code = Format::from_word(&form) == Format::Code;
-            candidate.vector = numbers;
-            Some(candidate)
+        best.retain_mut(|found| {
+            let row = rows.remove(&found.chunk_id);
+            row.map(|(form, numbers)| {
+                found.code = Format::from_word(&form) == Format::Code;
+                found.vector = numbers;
+            })
+            .is_some()
         });
-        let mut shown: Vec<Candidate> = shown.collect();
-        let compare = move |_: &_| {
+        ctx.blocking(move |_| {
+            rank(&mut best, &vector.values);
             if mode == Mode::Hybrid {
-                return Ok(fuse(shown, &vector.values, weights));
+                thin(&mut best, weights.crowding);
             }
-            for candidate in &mut shown {
-                candidate.score = candidate
-                    .vector
-                    .as_deref()
-                    .map_or(0.0, |own| dot(own, &vector.values));
-            }
-            sort(&mut shown);
-            Ok(shown)
-        };
-        ctx.blocking(compare).await
+            best.extend(rest);
+            Ok(best)
+        })
+        .await
     }
 
     /// Up to `limit` hits from place `from` on. What the index holds but SQL no longer shows is passed over.

@@ -59,6 +59,12 @@ pub fn document(realm: Realm, name: Option<&str>, text: &str) -> NewDocument {
     }
 }
 
+/// What the index should hold of one document.
+async fn held(store: &KnowledgeStore, id: &str) -> Vec<(String, String)> {
+    let mut changes = store.changes(&[id.to_owned()], 1).await.unwrap();
+    entries(changes.remove(0))
+}
+
 fn entries(change: Change) -> Vec<(String, String)> {
     match change {
         Change::Put(put) => put
@@ -141,13 +147,22 @@ async fn scopes(store: &KnowledgeStore) {
             .iter()
             .all(|added| added.outcome == Outcome::Created)
     );
+    // In the order asked for, the missing too, and no more text at once than was said, but one document at least.
+    let named = [&g, &a].map(|added| added.document_id.clone());
+    let named = [named[0].clone(), "doc_none".into(), named[1].clone()];
+    let changes = store.changes(&named, "shared".len()).await.unwrap();
+    assert_eq!(changes.len(), 2);
+    let changes = store.changes(&named, 1_000).await.unwrap();
+    let texts = |change| entries(change).into_iter().map(|(_, text)| text);
+    let texts: Vec<Vec<String>> = changes
+        .into_iter()
+        .map(|one| texts(one).collect())
+        .collect();
+    assert_eq!(texts, [vec!["shared"], vec![], vec!["secret"]]);
     let mut ids = Vec::new();
     for added in [&a, &b, &g] {
-        ids.extend(
-            entries(store.change(&added.document_id).await.unwrap())
-                .into_iter()
-                .map(|(id, _)| id),
-        );
+        let chunks = held(store, &added.document_id).await;
+        ids.extend(chunks.into_iter().map(|(id, _)| id));
     }
     let shown = store
         .hits(&[realm("kb-b"), Realm::Global], &ids)
@@ -230,12 +245,13 @@ async fn feed(store: &KnowledgeStore) {
         ]
     );
     assert_eq!(store.outbox(start, 1).await.unwrap().len(), 1);
-    assert!(entries(store.change(&added.document_id).await.unwrap()).is_empty());
+    assert!(held(store, &added.document_id).await.is_empty());
     let again = store
         .add(document(realm("kb-a"), Some("feed"), text), "ann", 3)
         .await
         .unwrap();
-    let texts: Vec<_> = entries(store.change(&again.document_id).await.unwrap())
+    let texts: Vec<_> = held(store, &again.document_id)
+        .await
         .into_iter()
         .map(|e| e.1)
         .collect();

@@ -118,14 +118,13 @@ async fn vectors_and_purge(store: &KnowledgeStore) {
             .unwrap();
         let told = store.outbox(before, 10).await.unwrap();
         assert_eq!((told.len(), told[0].op), (1, Op::Vectors));
-        let (facts, rows) = store
-            .vectors("one", &added.document_id)
-            .await
-            .unwrap()
-            .unwrap();
+        let ids = [added.document_id.clone(), "doc_none".into()];
+        let mut held = store.vectors("one", &ids, 100).await.unwrap();
+        assert_eq!((held.len(), held.pop().unwrap()), (2, None));
+        let (facts, rows) = held.remove(0).unwrap();
         assert_eq!(
-            (facts.scope, rows[0].2.clone()),
-            (passages.scope, vec![0.6, 0.8])
+            (&*facts.scope, rows[0].1.clone()),
+            (passages.scope.as_str(), vec![0.6, 0.8])
         );
     }
     let expected = store

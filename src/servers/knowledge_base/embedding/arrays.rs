@@ -7,15 +7,17 @@ use tokio_util::sync::CancellationToken;
 
 use crate::{
     servers::knowledge_base::{
-        engine::vectors::{DocumentFacts, Vectors},
+        engine::vectors::Vectors,
         feed::Feed,
-        store::{Generation, KnowledgeStore, VectorRows},
+        store::{Generation, KnowledgeStore},
     },
     tool::{Tasks, ToolError},
 };
 
 /// Documents that are read together.
 const PAGE: u32 = 200;
+/// And chunks, if there are that many documents: bounds the memory that reading them takes.
+const CHUNKS: usize = 2_000;
 /// Before something that failed is tried again.
 const RETRY: Duration = Duration::from_secs(1);
 
@@ -37,11 +39,6 @@ impl Drop for Arrays {
     fn drop(&mut self) {
         self.stop.cancel();
     }
-}
-
-enum Refreshed {
-    Is(DocumentFacts, VectorRows),
-    Gone(String),
 }
 
 impl Arrays {
@@ -158,25 +155,23 @@ impl Task {
     }
 
     /// Takes in what documents are now, whatever happened to them.
-    async fn refresh(&self, ids: Vec<String>) -> Result<(), ToolError> {
-        let mut page = Vec::with_capacity(ids.len());
-        for id in ids {
-            page.push(match self.store.vectors(&self.model, &id).await? {
-                Some((facts, rows)) => Refreshed::Is(facts, rows),
-                None => Refreshed::Gone(id),
-            });
-        }
-        let vectors = Arc::clone(&self.vectors);
-        let put = move || {
-            for one in page {
-                match one {
-                    Refreshed::Is(facts, rows) => vectors.put(facts, rows),
-                    Refreshed::Gone(id) => vectors.remove(&id),
+    async fn refresh(&self, mut ids: Vec<String>) -> Result<(), ToolError> {
+        while !ids.is_empty() {
+            let held = self.store.vectors(&self.model, &ids, CHUNKS).await?;
+            let rest = ids.split_off(held.len().min(ids.len()));
+            let page = std::mem::replace(&mut ids, rest);
+            let vectors = Arc::clone(&self.vectors);
+            let put = move || {
+                for (id, held) in page.iter().zip(held) {
+                    match held {
+                        Some((facts, rows)) => vectors.put(facts, rows),
+                        None => vectors.remove(id),
+                    }
                 }
-            }
-        };
-        tokio::task::spawn_blocking(put)
-            .await
-            .map_err(ToolError::internal)
+            };
+            let put = tokio::task::spawn_blocking(put);
+            put.await.map_err(ToolError::internal)?;
+        }
+        Ok(())
     }
 }

@@ -192,7 +192,7 @@ impl Embedding {
         })
     }
 
-    /// How many documents of `realms` wait for their vectors.
+    /// How many documents of `realms` wait for their vectors, as far as that is counted.
     pub async fn waiting(&self, realms: &[Realm]) -> Result<i64, ToolError> {
         let live = self.0.store.generations().await?;
         match live.into_iter().find(Generation::serves) {

@@ -5,7 +5,10 @@ use serde_json::json;
 use super::*;
 use crate::{
     servers::{
-        knowledge_base::{Config, KnowledgeBase, ProviderConfig, engine::filter::Filter},
+        knowledge_base::{
+            Config, KnowledgeBase, ProviderConfig,
+            engine::{filter::Filter, fuse::dot},
+        },
         llm_gateway::{self, LlmGateway},
     },
     test::{Team, team},
@@ -74,10 +77,15 @@ async fn what_is_added_has_vectors_in_its_scope_and_what_is_deleted_none() {
     add(&team.at("elsewhere", "eve"), "alpha words").await;
     let arrays = serves(&embedding, model, 2).await;
     let store = &embedding.0.store;
-    let (_, rows) = store.vectors(model, &first).await.unwrap().unwrap();
-    let near = arrays.vectors.search(&rows[0].2, &scopes("demo"), 10);
+    let held = store
+        .vectors(model, std::slice::from_ref(&first), 1)
+        .await
+        .unwrap()
+        .remove(0);
+    let exact = &held.unwrap().1[0].1;
+    let near = arrays.vectors.search(exact, &scopes("demo"), 10);
     assert_eq!(near.len(), 1, "the other project's is not looked at");
-    assert!(near[0].score > 0.99);
+    assert!(dot(&near[0].vector, exact) > 0.99);
     let sent = json!({"document_id": first});
     team.call_json("delete_document", sent).await.unwrap();
     serves(&embedding, model, 1).await;
@@ -114,7 +122,8 @@ async fn another_model_is_built_beside_the_one_that_serves_and_takes_its_place()
         let store = &embedding.0.store;
         let left = store.has_vectors(&old.model, "project:demo", &[]).await;
         let id = store.live_after("", 1).await.unwrap();
-        let (_, rows) = store.vectors(&old.model, &id[0]).await.unwrap().unwrap();
+        let held = store.vectors(&old.model, &id, 1).await.unwrap().remove(0);
+        let (_, rows) = held.unwrap();
         if live.len() == 1 && left.is_ok() && rows.is_empty() {
             return;
         }

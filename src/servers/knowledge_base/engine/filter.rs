@@ -1,28 +1,32 @@
 //! What a search may find: one meaning for words and for vectors.
 
+use std::sync::Arc;
+
 use globset::{Glob, GlobBuilder, GlobMatcher};
 
 /// What is known of a document by which it can be chosen.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct DocumentFacts {
     /// The document.
-    pub document_id: String,
+    pub document_id: Arc<str>,
     /// Where it is visible.
-    pub scope: String,
+    pub scope: Arc<str>,
     /// The collection it lies in.
-    pub collection: Option<String>,
+    pub collection: Option<Arc<str>>,
     /// What it is, e.g. `markdown`, `code` or `memory`.
-    pub form: String,
+    pub form: Arc<str>,
     /// The programming language of a program.
-    pub language: Option<String>,
+    pub language: Option<Arc<str>>,
     /// Where it stands in its source.
-    pub path: Option<String>,
+    pub path: Option<Arc<str>>,
     /// Its words to filter by.
-    pub tags: Vec<String>,
+    pub tags: Vec<Arc<str>>,
     /// When it last changed, in milliseconds since the Unix epoch.
     pub updated_ms: i64,
 }
 
+/// The form of programs.
+pub const CODE: &str = "code";
 /// The form of what is found only when it is asked for by its name.
 pub const MEMORY: &str = "memory";
 
@@ -48,22 +52,26 @@ pub struct Filter {
 impl Filter {
     /// Whether a document of these facts may be found.
     pub fn matches(&self, facts: &DocumentFacts) -> bool {
-        let among = |words: &[String], word: Option<&String>| {
-            words.is_empty() || word.is_some_and(|word| words.contains(word))
-        };
+        let among = |words: &[String], word: &str| words.iter().any(|one| one == word);
         let kind = if self.kinds.is_empty() {
-            facts.form != MEMORY
+            &*facts.form != MEMORY
         } else {
-            self.kinds.contains(&facts.form)
+            among(&self.kinds, &facts.form)
         };
-        kind && self.scopes.contains(&facts.scope)
-            && (self.collection.is_none() || self.collection == facts.collection)
-            && among(&self.languages, facts.language.as_ref())
+        let language = facts.language.as_deref();
+        kind && among(&self.scopes, &facts.scope)
+            && (self.collection.is_none()
+                || self.collection.as_deref() == facts.collection.as_deref())
+            && (self.languages.is_empty()
+                || language.is_some_and(|language| among(&self.languages, language)))
             && self.path_glob.as_ref().is_none_or(|glob| {
                 let path = facts.path.as_deref();
                 path.is_some_and(|path| glob.matches(path))
             })
-            && self.tags.iter().all(|tag| facts.tags.contains(tag))
+            && self
+                .tags
+                .iter()
+                .all(|tag| facts.tags.iter().any(|own| **own == **tag))
             && self.since_ms.is_none_or(|since| facts.updated_ms >= since)
     }
 }

@@ -6,7 +6,7 @@
 
 use std::collections::HashMap;
 
-use super::{crowd::thin, lexical::Found};
+use super::{lexical::Found, vectors::Near};
 
 /// How much words count beside meaning.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -49,37 +49,80 @@ pub struct Candidate {
     pub score: f32,
 }
 
-/// The chunks of both rankings, once each. `near` is in the order of meaning.
-pub fn candidates(words: Vec<Found>, near: Vec<String>) -> HashMap<String, Candidate> {
-    let mut all: HashMap<String, Candidate> = HashMap::new();
-    let mut with = |chunk_id: String, change: &dyn Fn(&mut Candidate)| {
-        let new = || Candidate {
-            chunk_id: chunk_id.clone(),
-            ..Candidate::default()
-        };
-        change(all.entry(chunk_id.clone()).or_insert_with(new));
-    };
-    for (place, found) in (1..).zip(words) {
-        with(found.chunk_id, &|c| c.words = Some((found.score, place)));
+impl Candidate {
+    /// One that only words brought.
+    fn worded((chunk_id, words): (String, (f32, usize))) -> Self {
+        Self {
+            chunk_id,
+            words: Some(words),
+            ..Self::default()
+        }
     }
-    for (place, chunk_id) in (1..).zip(near) {
-        with(chunk_id, &|c| c.meaning = Some(place));
+}
+
+impl From<Near> for Candidate {
+    fn from(near: Near) -> Self {
+        Self {
+            chunk_id: near.chunk_id,
+            vector: Some(near.vector),
+            code: near.code,
+            ..Self::default()
+        }
     }
+}
+
+/// The chunks of both rankings, once each. `near` is in the order of meaning; `of` knows the vectors of chunks that are not in it.
+pub fn candidates(
+    words: Vec<Found>,
+    near: Vec<Near>,
+    of: impl FnOnce(&[String]) -> Vec<Near>,
+) -> Vec<Candidate> {
+    let mut words: HashMap<String, (f32, usize)> = (1..)
+        .zip(words)
+        .map(|(place, found)| (found.chunk_id, (found.score, place)))
+        .collect();
+    let near = (1..).zip(near).map(|(place, near)| Candidate {
+        words: words.remove(&near.chunk_id),
+        meaning: Some(place),
+        ..near.into()
+    });
+    let mut all: Vec<Candidate> = near.collect();
+    let rest: Vec<String> = words.keys().cloned().collect();
+    all.extend(of(&rest).into_iter().map(|near| Candidate {
+        words: words.remove(&near.chunk_id),
+        ..near.into()
+    }));
+    all.extend(words.into_iter().map(Candidate::worded));
     all
 }
 
 /// Ranks `candidates` for a query's vector, best first.
-pub fn fuse(mut candidates: Vec<Candidate>, query: &[f32], weights: Weights) -> Vec<Candidate> {
-    rank(&mut candidates, query, weights);
+pub fn fuse(candidates: &mut [Candidate], query: &[f32], weights: Weights) {
+    rank(candidates, query, weights);
     let best = candidates.first().filter(|candidate| !candidate.code);
     if let Some(best) = best.and_then(|candidate| candidate.vector.as_deref())
         && weights.feedback > 0.0
     {
         let moved = moved(query, best, weights.feedback);
-        rank(&mut candidates, &moved, weights);
+        rank(candidates, &moved, weights);
     }
-    thin(&mut candidates, weights.crowding);
-    candidates
+}
+
+/// Ranks `candidates` by what they mean alone, best first.
+pub fn by_meaning(candidates: &mut [Candidate], query: &[f32]) {
+    for candidate in candidates.iter_mut() {
+        let own = candidate.vector.as_deref();
+        candidate.score = own.map_or(0.0, |own| dot(own, query));
+    }
+    sort(candidates);
+}
+
+/// Ranks `candidates` by their words alone, best first.
+pub fn by_words(candidates: &mut [Candidate]) {
+    for candidate in candidates.iter_mut() {
+        candidate.score = candidate.words.map_or(0.0, |(part, _)| part);
+    }
+    sort(candidates);
 }
 
 fn rank(candidates: &mut [Candidate], query: &[f32], weights: Weights) {
@@ -154,21 +197,17 @@ mod tests {
             .iter()
             .map(|(chunk, score)| found(chunk, *score))
             .collect();
-        let near = vectors
-            .iter()
-            .map(|(chunk, _)| (*chunk).to_owned())
-            .collect();
-        let mut all = candidates(words, near);
-        for (chunk, vector) in vectors {
-            all.get_mut(*chunk).unwrap().vector = Some(vector.to_vec());
-        }
-        let mut all: Vec<Candidate> = all.into_values().collect();
+        let near = vectors.iter().map(|(chunk, vector)| Near {
+            chunk_id: (*chunk).to_owned(),
+            code,
+            vector: vector.to_vec(),
+        });
+        let mut all = candidates(words, near.collect(), |_| Vec::new());
         for candidate in &mut all {
             candidate.code = code;
         }
-        let ranked = fuse(all, &[1.0, 0.0], weights);
-        ranked
-            .into_iter()
+        fuse(&mut all, &[1.0, 0.0], weights);
+        all.into_iter()
             .map(|candidate| candidate.chunk_id)
             .collect()
     }

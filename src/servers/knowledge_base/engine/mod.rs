@@ -1,7 +1,7 @@
 //! Chunking and searching. Knows nothing of MCP, HTTP or SQL; the lexical index is one leg, a vector index can stand beside it.
 
 pub mod chunk;
-mod crowd;
+pub mod crowd;
 pub mod digest;
 pub mod diverse;
 pub mod embed;

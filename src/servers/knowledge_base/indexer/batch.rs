@@ -9,7 +9,7 @@ use crate::{
 };
 
 /// Text in one commit, in bytes: bounds the memory of a batch.
-const BYTES: usize = 8 << 20;
+pub const BYTES: usize = 8 << 20;
 
 /// Changes for one commit.
 #[derive(Default)]
@@ -19,16 +19,15 @@ pub struct Batch {
 }
 
 impl Batch {
-    /// Adds a change.
-    pub fn add(&mut self, change: Change) {
-        if let Change::Put(put) = &change {
-            self.bytes += put
-                .entries
-                .iter()
-                .map(|entry| entry.text.len())
-                .sum::<usize>();
+    /// Adds changes.
+    pub fn add(&mut self, changes: impl IntoIterator<Item = Change>) {
+        for change in changes {
+            if let Change::Put(put) = &change {
+                let bytes = put.entries.iter().map(|entry| entry.text.len());
+                self.bytes += bytes.sum::<usize>();
+            }
+            self.changes.push(change);
         }
-        self.changes.push(change);
     }
 
     /// Whether it should be committed before more comes.

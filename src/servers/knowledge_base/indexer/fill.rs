@@ -2,7 +2,11 @@
 
 use std::sync::Arc;
 
-use super::{batch::Batch, blocking, shelf::Shelf};
+use super::{
+    batch::{BYTES, Batch},
+    blocking,
+    shelf::Shelf,
+};
 use crate::{
     servers::knowledge_base::{engine::lexical::LexicalIndex, store::KnowledgeStore},
     tool::ToolError,
@@ -50,8 +54,11 @@ pub async fn fill(
             break;
         };
         after.clone_from(last);
-        for id in &ids {
-            batch.add(store.change(id).await?);
+        let mut rest = ids.as_slice();
+        while !rest.is_empty() {
+            let changes = store.changes(rest, BYTES).await?;
+            rest = rest.get(changes.len()..).unwrap_or_default();
+            batch.add(changes);
             if batch.is_full() {
                 std::mem::take(&mut batch).commit(&index, None).await?;
             }

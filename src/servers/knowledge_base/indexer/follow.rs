@@ -15,7 +15,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::{
     Progress, Serving,
-    batch::Batch,
+    batch::{BYTES, Batch},
     blocking,
     fill::{Filled, fill},
     shelf::Shelf,
@@ -177,17 +177,28 @@ impl Task {
         mut at: i64,
         entries: Vec<Entry>,
     ) -> Result<i64, ToolError> {
-        let mut batch = Batch::default();
         let mut seen = HashSet::new();
-        for entry in entries {
-            if entry.op == Op::Purge || batch.is_full() {
-                break;
-            }
+        let mut ids = Vec::new();
+        // Where each of `ids` was first named.
+        let mut named = Vec::new();
+        for entry in entries
+            .into_iter()
+            .take_while(|entry| entry.op != Op::Purge)
+        {
             // A change is what the document is now: its later entries in the batch say the same.
             if entry.op == Op::Document && seen.insert(entry.document_id.clone()) {
-                batch.add(self.store.change(&entry.document_id).await?);
+                ids.push(entry.document_id);
+                named.push(entry.seq);
             }
             at = entry.seq;
+        }
+        let mut batch = Batch::default();
+        if !ids.is_empty() {
+            let changes = self.store.changes(&ids, BYTES).await?;
+            if let Some(next) = named.get(changes.len()) {
+                at = next - 1;
+            }
+            batch.add(changes);
         }
         // What says nothing of words is passed over: to see it again after a restart costs nothing.
         if !batch.is_empty() {
@@ -207,9 +218,8 @@ impl Task {
         let purges = || entries.iter().take_while(|entry| entry.op == Op::Purge);
         let documents: Vec<String> = purges().map(|entry| entry.document_id.clone()).collect();
         let mut batch = Batch::default();
-        for document_id in documents.clone() {
-            batch.add(Change::Remove { document_id });
-        }
+        let remove = |document_id| Change::Remove { document_id };
+        batch.add(documents.iter().cloned().map(remove));
         batch.commit(index, Some(self.payload(at).await?)).await?;
         let erasing = Arc::clone(index);
         blocking(move || erasing.erase(&documents)).await?;

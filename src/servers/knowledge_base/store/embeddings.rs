@@ -19,6 +19,9 @@ use crate::{
     tool::ToolError,
 };
 
+/// What is counted no further: a search has no time for it.
+pub const MANY: i64 = 1_000;
+
 /// A chunk and the text that is embedded for it.
 #[derive(Debug, Clone)]
 pub struct Passage {
@@ -56,8 +59,8 @@ pub struct Made {
     pub vector: Vec<f32>,
 }
 
-/// A document's rows for the vectors in memory: chunk, hash of its passage, vector.
-pub type VectorRows = Vec<(String, String, Vec<f32>)>;
+/// A document's rows for the vectors in memory: chunk, vector.
+pub type VectorRows = Vec<(String, Vec<f32>)>;
 
 impl KnowledgeStore {
     /// The passages of a live document. `None` when it is gone.
@@ -178,33 +181,13 @@ impl KnowledgeStore {
             .await
     }
 
-    /// What is kept in memory of a document: its facts, and those of its chunks that have a vector. `None` when it is gone.
-    pub async fn vectors(
-        &self,
-        model: &str,
-        document_id: &str,
-    ) -> Result<Option<(DocumentFacts, VectorRows)>, ToolError> {
-        let Some(row) = self.live(document_id).await? else {
-            return Ok(None);
-        };
-        let sql = "select c.id, c.passage_hash, e.vector from kb_chunk c join kb_embedding e \
-                   on e.model = $3 and e.scope = c.scope and e.text_hash = c.passage_hash \
-                   where c.document_id = $1 and c.version = $2 order by c.ordinal";
-        let rows: Vec<(String, String, Vec<u8>)> = on_db!(&self.db, pool => sqlx::query_as(sql).bind(document_id)
-            .bind(row.version).bind(model).fetch_all(pool).await)?;
-        let rows = rows
-            .into_iter()
-            .map(|(chunk, hash, blob)| (chunk, hash, numbers(&blob)));
-        Ok(Some((facts(&row)?, rows.collect())))
-    }
-
-    /// How many documents of `realms` changed after outbox entry `seq`: they may wait for their vectors.
+    /// How many documents of `realms` changed after outbox entry `seq`, counted up to [`MANY`]: they may wait for their vectors.
     pub async fn changed_after(&self, seq: i64, realms: &[Realm]) -> Result<i64, ToolError> {
         let [a, b] = [0, 1].map(|n| realms.get(n).map(ToString::to_string).unwrap_or_default());
-        let sql = "select count(distinct o.document_id) from kb_outbox o join kb_document d on d.id = o.document_id \
-                   where o.seq > $1 and o.op = 'put' and o.scope in ($2, $3) and d.deleted_ms is null";
+        let sql = "select count(*) from (select distinct o.document_id from kb_outbox o join kb_document d on d.id = o.document_id \
+                   where o.seq > $1 and o.op = 'put' and o.scope in ($2, $3) and d.deleted_ms is null limit $4) as waiting";
         Ok(
-            on_db!(&self.db, pool => sqlx::query_scalar(sql).bind(seq).bind(a).bind(b).fetch_one(pool).await)?,
+            on_db!(&self.db, pool => sqlx::query_scalar(sql).bind(seq).bind(a).bind(b).bind(MANY).fetch_one(pool).await)?,
         )
     }
 }
@@ -227,12 +210,12 @@ async fn mark<'d>(tx: &mut Tx<'_>, document: &'d Passages) -> Result<HashSet<&'d
 pub fn facts(row: &DocumentRow) -> Result<DocumentFacts, ToolError> {
     Ok(DocumentFacts {
         tags: serde_json::from_str(&row.tags).map_err(ToolError::internal)?,
-        document_id: row.id.clone(),
-        scope: row.scope.clone(),
-        collection: row.collection.clone(),
-        form: row.form.clone(),
-        language: row.language.clone(),
-        path: row.path.clone(),
+        document_id: row.id.as_str().into(),
+        scope: row.scope.as_str().into(),
+        collection: row.collection.as_deref().map(Into::into),
+        form: row.form.as_str().into(),
+        language: row.language.as_deref().map(Into::into),
+        path: row.path.as_deref().map(Into::into),
         updated_ms: row.updated_ms,
     })
 }

@@ -61,7 +61,7 @@ impl KnowledgeStore {
         let rows: Vec<(String, String, Option<Vec<u8>>)> = on_db!(&self.db, pool => {
             let mut query = QueryBuilder::new(
                 "select c.id, d.form, e.vector \
-                 from kb_chunk c join kb_document d on d.id = c.document_id and d.version = c.version \
+                 from kb_chunk c cross join kb_document d \
                  left join kb_embedding e on e.scope = c.scope and e.text_hash = c.passage_hash and e.model = ",
             );
             query.push_bind(model).push(" where ");
@@ -87,7 +87,7 @@ impl KnowledgeStore {
             let mut query = QueryBuilder::new(
                 "select c.id as chunk_id, c.document_id, c.version, d.form, d.external_id, d.title, d.uri, d.scope, d.collection, \
                  c.heading_path, c.byte_start, c.byte_end, c.line_start, c.line_end \
-                 from kb_chunk c join kb_document d on d.id = c.document_id and d.version = c.version \
+                 from kb_chunk c cross join kb_document d \
                  where ",
             );
             shown(&mut query, realms, chunks);
@@ -101,7 +101,10 @@ fn shown<D: sqlx::Database>(query: &mut QueryBuilder<D>, realms: &[Realm], chunk
 where
     String: sqlx::Type<D> + for<'q> sqlx::Encode<'q, D>,
 {
-    query.push("d.deleted_ms is null and d.scope in (");
+    // A cross join is not turned round by SQLite: it would begin with all documents of the realms.
+    query.push(
+        "d.id = c.document_id and d.version = c.version and d.deleted_ms is null and d.scope in (",
+    );
     let mut list = query.separated(", ");
     for realm in realms {
         list.push_bind(realm.to_string());

@@ -19,6 +19,8 @@ use super::{
 
 /// Memory of the one indexing thread, in bytes; tantivy's least is 15 MB.
 const WRITER_MEMORY: usize = 24 << 20;
+/// Segments of about one size that are made one: half of tantivy's 8, for each segment costs a search as much as its words do.
+const MERGED: usize = 4;
 /// Deletes alone start no merge otherwise, and a document's every change is a delete.
 const DELETED_BEFORE_MERGE: f32 = 0.2;
 
@@ -65,6 +67,7 @@ impl LexicalIndex {
         let writer: IndexWriter = index.writer_with_options(options)?;
         let mut merging = LogMergePolicy::default();
         merging.set_del_docs_ratio_before_merge(DELETED_BEFORE_MERGE);
+        merging.set_min_num_segments(MERGED);
         writer.set_merge_policy(Box::new(merging));
         let reader = index
             .reader_builder()

@@ -1,3 +1,5 @@
+use std::sync::Arc;
+
 use super::*;
 use crate::servers::knowledge_base::engine::filter::Filter;
 
@@ -160,7 +162,7 @@ fn an_unfinished_or_foreign_index_has_no_payload() {
 
 fn facts() -> impl proptest::strategy::Strategy<Value = DocumentFacts> {
     use proptest::{option, prelude::*, sample::select};
-    let word = |words: &'static [&'static str]| select(words).prop_map(str::to_owned);
+    let word = |words: &'static [&'static str]| select(words).prop_map(Arc::<str>::from);
     (
         word(&["p", "q", "global"]),
         option::of(word(&["ops", "dev"])),
@@ -172,7 +174,7 @@ fn facts() -> impl proptest::strategy::Strategy<Value = DocumentFacts> {
     )
         .prop_map(
             |(scope, collection, form, language, path, tags, updated_ms)| DocumentFacts {
-                document_id: String::new(),
+                document_id: "".into(),
                 scope,
                 collection,
                 form,
@@ -225,9 +227,9 @@ proptest::proptest! {
         let mut changes = Vec::new();
         let mut known = Vec::new();
         for (n, facts) in documents.into_iter().enumerate() {
-            let facts = DocumentFacts { document_id: format!("d{n:02}"), ..facts };
-            let chunk_id = facts.document_id.clone();
-            vectors.put(facts.clone(), vec![(chunk_id.clone(), String::new(), vec![1.0])]);
+            let facts = DocumentFacts { document_id: format!("d{n:02}").into(), ..facts };
+            let chunk_id = facts.document_id.to_string();
+            vectors.put(facts.clone(), vec![(chunk_id.clone(), vec![1.0])]);
             let entry = Entry { chunk_id, title: String::new(), heading: String::new(), symbol: None, text: "word".into() };
             changes.push(Change::Put(Put { facts: facts.clone(), entries: vec![entry] }));
             known.push(facts);
@@ -235,7 +237,7 @@ proptest::proptest! {
         index.apply(changes, at(1)).unwrap();
         for filter in filters {
             let itself = known.iter().filter(|facts| filter.matches(facts));
-            let expected: Vec<String> = itself.map(|facts| facts.document_id.clone()).collect();
+            let expected: Vec<String> = itself.map(|facts| facts.document_id.to_string()).collect();
             let sorted = |mut ids: Vec<String>| { ids.sort(); ids };
             let words = index.search(&Query::parse("word"), &filter, 100).unwrap();
             let words = words.into_iter().map(|found| found.chunk_id).collect();

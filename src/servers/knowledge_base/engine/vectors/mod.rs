@@ -7,31 +7,27 @@ mod scan;
 mod shelf;
 
 use std::{
-    collections::HashMap,
-    sync::{PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard},
+    collections::{HashMap, HashSet},
+    sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard},
 };
 
 pub use super::filter::DocumentFacts;
 use super::filter::Filter;
-use scan::Best;
+use scan::{Best, Found};
 use shelf::Shelf;
 
-/// A chunk's vector: the chunk, the hash under which the database keeps its exact numbers, and the numbers.
-pub type Row = (String, String, Vec<f32>);
+/// A chunk and its vector, of length 1.
+pub type Row = (String, Vec<f32>);
 
-/// A chunk that means something like what is looked for.
+/// A chunk with about its vector.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Near {
     /// The chunk.
     pub chunk_id: String,
-    /// Its document.
-    pub document_id: String,
-    /// Where it is visible.
-    pub scope: String,
-    /// The hash under which the database keeps its exact numbers.
-    pub text_hash: String,
-    /// About the cosine.
-    pub score: f32,
+    /// Whether it is of a program.
+    pub code: bool,
+    /// About its vector.
+    pub vector: Vec<f32>,
 }
 
 /// The vectors of one model.
@@ -43,9 +39,11 @@ pub struct Vectors {
 
 #[derive(Debug, Default)]
 struct Inner {
-    shelves: HashMap<String, Shelf>,
+    shelves: HashMap<Arc<str>, Shelf>,
     /// The scope of each document.
-    scopes: HashMap<String, String>,
+    scopes: HashMap<Arc<str>, Arc<str>>,
+    /// Words that many documents have, once each.
+    words: HashSet<Arc<str>>,
 }
 
 impl Vectors {
@@ -68,10 +66,11 @@ impl Vectors {
         inner.remove(&document.document_id);
         let rows = rows
             .into_iter()
-            .filter(|(.., vector)| vector.len() == self.dimensions);
-        let id = document.document_id.clone();
-        let scope = document.scope.clone();
-        let shelf = inner.shelves.entry(scope.clone());
+            .filter(|(_, vector)| vector.len() == self.dimensions);
+        let document = inner.shared(document);
+        let id = Arc::clone(&document.document_id);
+        let scope = Arc::clone(&document.scope);
+        let shelf = inner.shelves.entry(Arc::clone(&scope));
         if shelf
             .or_insert_with(|| Shelf::new(self.dimensions))
             .put(document, rows)
@@ -108,21 +107,23 @@ impl Vectors {
         let query = scan::Query::new(query);
         let inner = self.read();
         let mut best = Best::new(limit);
-        let mut shelves: Vec<&Shelf> = Vec::new();
-        let mut scopes: Vec<&String> = filter.scopes.iter().collect();
-        scopes.sort_unstable();
-        scopes.dedup();
-        for scope in scopes {
-            if let Some(shelf) = inner.shelves.get(scope) {
-                shelf.scan(&query, filter, shelves.len(), &mut best);
-                shelves.push(shelf);
-            }
+        let shelves = inner.shelves(&filter.scopes);
+        for (at, shelf) in shelves.iter().enumerate() {
+            shelf.scan(&query, filter, at, &mut best);
         }
-        let near = best.into_sorted().into_iter().filter_map(|found| {
-            let shelf = shelves.get(found.shelf)?;
-            shelf.near(found.row, found.score)
-        });
-        near.collect()
+        let near = |found: Found| shelves.get(found.shelf)?.near(found.row);
+        best.into_sorted().into_iter().filter_map(near).collect()
+    }
+
+    /// Those of `chunks` in `scopes` that have a vector, in their order.
+    pub fn of(&self, scopes: &[String], chunks: &[String]) -> Vec<Near> {
+        let inner = self.read();
+        let shelves = inner.shelves(scopes);
+        let near = |chunk: &String| {
+            let mut places = shelves.iter().filter_map(|shelf| shelf.find(chunk));
+            places.next()
+        };
+        chunks.iter().filter_map(near).collect()
     }
 
     fn read(&self) -> RwLockReadGuard<'_, Inner> {
@@ -135,6 +136,30 @@ impl Vectors {
 }
 
 impl Inner {
+    fn shelves(&self, scopes: &[String]) -> Vec<&Shelf> {
+        let mut scopes: Vec<&String> = scopes.iter().collect();
+        scopes.sort_unstable();
+        scopes.dedup();
+        let shelf = |scope: &String| self.shelves.get(scope.as_str());
+        scopes.into_iter().filter_map(shelf).collect()
+    }
+
+    /// The same facts, sharing the words that others have too.
+    fn shared(&mut self, mut facts: DocumentFacts) -> DocumentFacts {
+        let common = [&mut facts.scope, &mut facts.form].into_iter();
+        let maybe = [&mut facts.collection, &mut facts.language]
+            .into_iter()
+            .flatten();
+        for word in common.chain(maybe).chain(&mut facts.tags) {
+            if let Some(known) = self.words.get(word) {
+                *word = Arc::clone(known);
+            } else {
+                self.words.insert(Arc::clone(word));
+            }
+        }
+        facts
+    }
+
     fn remove(&mut self, document_id: &str) {
         let Some(scope) = self.scopes.remove(document_id) else {
             return;

@@ -1,12 +1,12 @@
 //! The vectors of one scope, one after the other.
 
-use std::{collections::HashMap, ops::Range};
+use std::{collections::HashMap, ops::Range, sync::Arc};
 
 use super::{
     Near, Row,
     scan::{Best, Query, dot_rows, quantise},
 };
-use crate::servers::knowledge_base::engine::filter::{DocumentFacts, Filter};
+use crate::servers::knowledge_base::engine::filter::{CODE, DocumentFacts, Filter};
 
 /// Rows of removed documents stay where they are until they are this part of all: one in four.
 const DEAD: usize = 4;
@@ -18,12 +18,14 @@ pub struct Shelf {
     codes: Vec<i8>,
     /// What each row is multiplied by.
     scales: Vec<f32>,
-    /// The chunk and text hash of each row.
-    names: Vec<(Box<str>, Box<str>)>,
+    /// The chunk of each row.
+    names: Vec<Arc<str>>,
+    /// Where a chunk stands.
+    rows: HashMap<Arc<str>, usize>,
     /// Documents in the order of their rows; removed ones have no facts.
     documents: Vec<Document>,
     /// Where a document stands in `documents`.
-    places: HashMap<String, usize>,
+    places: HashMap<Arc<str>, usize>,
     dead: usize,
 }
 
@@ -40,6 +42,7 @@ impl Shelf {
             codes: Vec::new(),
             scales: Vec::new(),
             names: Vec::new(),
+            rows: HashMap::new(),
             documents: Vec::new(),
             places: HashMap::new(),
             dead: 0,
@@ -54,16 +57,18 @@ impl Shelf {
     /// Adds a document that is not there; whether it has any rows.
     pub fn put(&mut self, facts: DocumentFacts, rows: impl Iterator<Item = Row>) -> bool {
         let start = self.scales.len();
-        for (chunk, hash, vector) in rows {
+        for (chunk, vector) in rows {
+            let name: Arc<str> = chunk.into();
+            self.rows.insert(Arc::clone(&name), self.scales.len());
             self.scales.push(quantise(&vector, &mut self.codes));
-            self.names.push((chunk.into(), hash.into()));
+            self.names.push(name);
         }
         let rows = start..self.scales.len();
         if rows.is_empty() {
             return false;
         }
         self.places
-            .insert(facts.document_id.clone(), self.documents.len());
+            .insert(Arc::clone(&facts.document_id), self.documents.len());
         self.documents.push(Document {
             facts: Some(facts),
             rows,
@@ -76,6 +81,9 @@ impl Shelf {
         if let Some(document) = place.and_then(|place| self.documents.get_mut(place)) {
             document.facts = None;
             self.dead += document.rows.len();
+            for name in self.names.get(document.rows.clone()).unwrap_or_default() {
+                self.rows.remove(name);
+            }
         }
         if self.dead * DEAD > self.scales.len() {
             self.compact();
@@ -88,6 +96,7 @@ impl Shelf {
         kept.codes.reserve_exact(live * self.dimensions);
         kept.scales.reserve_exact(live);
         kept.names.reserve_exact(live);
+        kept.rows.reserve(live);
         for document in self.documents.drain(..) {
             let (Some(facts), rows) = (document.facts, document.rows) else {
                 continue;
@@ -98,10 +107,12 @@ impl Shelf {
                 .extend_from_slice(self.codes.get(codes).unwrap_or_default());
             kept.scales
                 .extend_from_slice(self.scales.get(rows.clone()).unwrap_or_default());
-            let names = self.names.get_mut(rows).unwrap_or_default();
-            kept.names.extend(names.iter_mut().map(std::mem::take));
+            for (name, row) in self.names.get(rows).unwrap_or_default().iter().zip(start..) {
+                kept.names.push(Arc::clone(name));
+                kept.rows.insert(Arc::clone(name), row);
+            }
             kept.places
-                .insert(facts.document_id.clone(), kept.documents.len());
+                .insert(Arc::clone(&facts.document_id), kept.documents.len());
             kept.documents.push(Document {
                 facts: Some(facts),
                 rows: start..kept.scales.len(),
@@ -143,19 +154,24 @@ impl Shelf {
         }
     }
 
+    /// A chunk, if it is here.
+    pub fn find(&self, chunk: &str) -> Option<Near> {
+        self.near(*self.rows.get(chunk)?)
+    }
+
     /// What stands at `row`.
-    pub fn near(&self, row: usize, score: f32) -> Option<Near> {
+    pub fn near(&self, row: usize) -> Option<Near> {
         let at = self
             .documents
             .partition_point(|document| document.rows.end <= row);
         let facts = self.documents.get(at)?.facts.as_ref()?;
-        let (chunk, hash) = self.names.get(row)?;
+        let scale = *self.scales.get(row)?;
+        let start = row * self.dimensions;
+        let codes = self.codes.get(start..start + self.dimensions)?;
         Some(Near {
-            chunk_id: chunk.to_string(),
-            document_id: facts.document_id.clone(),
-            scope: facts.scope.clone(),
-            text_hash: hash.to_string(),
-            score,
+            chunk_id: self.names.get(row)?.to_string(),
+            code: &*facts.form == CODE,
+            vector: codes.iter().map(|&code| f32::from(code) * scale).collect(),
         })
     }
 }
