@@ -20,7 +20,7 @@ mod update;
 mod verify;
 mod write;
 
-pub use embeddings::{MANY, Made, Passage, Passages, VectorRows, facts, numbers};
+pub use embeddings::{MANY, Made, NewVectors, Passage, Passages, VectorRows, facts, numbers};
 pub use export::ExportRow;
 pub use generations::{Generation, HUB_SCOPE};
 pub use hits::HitRow;

@@ -4,7 +4,7 @@ use std::collections::HashSet;
 
 use syndarix::servers::knowledge_base::{
     model::Realm,
-    store::{Generation, KnowledgeStore, Made, Op},
+    store::{Generation, KnowledgeStore, Made, NewVectors, Op, Passages},
 };
 
 use super::knowledge_base::{document, realm};
@@ -15,6 +15,15 @@ pub async fn suite(store: &KnowledgeStore) {
     unused_vectors(store).await;
     export(store).await;
     pruning(store).await;
+}
+
+/// Vectors of a document, of which every hub hears.
+fn announced(document: Passages, made: Made) -> Vec<NewVectors> {
+    vec![NewVectors {
+        document,
+        made: vec![made],
+        announced: true,
+    }]
 }
 
 async fn live(store: &KnowledgeStore) -> Vec<(String, String)> {
@@ -113,7 +122,7 @@ async fn vectors_and_purge(store: &KnowledgeStore) {
         };
         let before = store.last_seq().await.unwrap();
         store
-            .put_vectors("one", &passages, vec![made], true, 1)
+            .put_vectors("one", announced(passages.clone(), made), 1)
             .await
             .unwrap();
         let told = store.outbox(before, 10).await.unwrap();
@@ -197,7 +206,7 @@ async fn vectors_and_purge(store: &KnowledgeStore) {
         vector: vec![0.6, 0.8],
     };
     store
-        .put_vectors("one", &stale, vec![made], true, 9)
+        .put_vectors("one", announced(stale, made), 9)
         .await
         .unwrap();
     assert!(!has("project:kb-a").await);
@@ -224,7 +233,7 @@ async fn unused_vectors(store: &KnowledgeStore) {
             hash: hash.clone(),
             vector: vec![0.6, 0.8],
         };
-        let put = store.put_vectors("one", &passages, vec![made], true, 1);
+        let put = store.put_vectors("one", announced(passages.clone(), made), 1);
         put.await.unwrap();
         (added.document_id, hash)
     };
@@ -245,7 +254,7 @@ async fn unused_vectors(store: &KnowledgeStore) {
     let added = store.add(again, "ann", 3).await.unwrap();
     let passages = store.passages(&added.document_id).await.unwrap().unwrap();
     assert!(!passages.noted && passages.passages[0].hash == new);
-    store.note_passages(&passages).await.unwrap();
+    store.note_passages(vec![passages]).await.unwrap();
     let passages = store.passages(&added.document_id).await.unwrap().unwrap();
     assert!(passages.noted);
     assert_eq!((sweep().await, has(&new).await), (0, true));

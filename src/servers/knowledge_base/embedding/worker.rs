@@ -17,7 +17,7 @@ use crate::{
     project::{self, Scope},
     servers::knowledge_base::{
         feed::Feed,
-        store::{Generation, KnowledgeStore, Made, Op, Passage, Passages},
+        store::{Generation, KnowledgeStore, Made, NewVectors, Op, Passage, Passages},
     },
     tool::{Code, ToolError, Upkeep},
 };
@@ -241,16 +241,30 @@ impl Worker {
     /// Makes and keeps the vectors that these documents lack, several documents at a time.
     async fn documents(&mut self, ids: Vec<String>) -> Result<(), ToolError> {
         let most = self.provider.batch();
-        let mut together: Vec<(Passages, BTreeMap<String, String>, bool)> = Vec::new();
+        let mut together = Vec::new();
         let mut texts = 0;
         for id in ids {
             let Some(document) = self.store.passages(&id).await? else {
                 continue;
             };
-            // What is known to be there must not be swept before it is used.
-            if !document.noted {
-                self.store.note_passages(&document).await?;
+            texts += document.passages.len();
+            together.push(document);
+            if texts >= most {
+                self.lacking(std::mem::take(&mut together)).await?;
+                texts = 0;
             }
+        }
+        self.lacking(together).await
+    }
+
+    async fn lacking(&mut self, documents: Vec<Passages>) -> Result<(), ToolError> {
+        // What is known to be there must not be swept before it is used.
+        let new = documents.iter().filter(|document| !document.noted);
+        self.store.note_passages(new.cloned().collect()).await?;
+        let most = self.provider.batch();
+        let mut together: Vec<(Passages, BTreeMap<String, String>, bool)> = Vec::new();
+        let mut texts = 0;
+        for document in documents {
             let parts = document.passages.chunks(most.max(1));
             let last = parts.len().saturating_sub(1);
             for (n, part) in parts.enumerate() {
@@ -293,18 +307,19 @@ impl Worker {
             }
         }
         let announces = self.generation.serves();
-        for (document, lacking, last) in together {
+        let vectors = together.into_iter().map(|(document, lacking, last)| {
             let vector = |hash: String| {
                 let vector = made.get(&(document.scope.clone(), hash.clone()))?.clone();
                 Some(Made { hash, vector })
             };
-            let made: Vec<Made> = lacking.into_keys().filter_map(vector).collect();
-            let (model, now) = (&self.generation.model, self.clock.now());
-            self.store
-                .put_vectors(model, &document, made, announces && last, now)
-                .await?;
-        }
-        Ok(())
+            NewVectors {
+                made: lacking.into_keys().filter_map(vector).collect(),
+                announced: announces && last,
+                document,
+            }
+        });
+        let (model, now) = (&self.generation.model, self.clock.now());
+        self.store.put_vectors(model, vectors.collect(), now).await
     }
 
     /// The vectors of texts by hash. Texts that the provider refuses for what they are have none.

@@ -59,6 +59,17 @@ pub struct Made {
     pub vector: Vec<f32>,
 }
 
+/// Vectors of some of a document's passages.
+#[derive(Debug, Clone)]
+pub struct NewVectors {
+    /// The document, with these passages alone.
+    pub document: Passages,
+    /// Their vectors.
+    pub made: Vec<Made>,
+    /// Whether every hub hears that the document has all its vectors now.
+    pub announced: bool,
+}
+
 /// A document's rows for the vectors in memory: chunk, vector.
 pub type VectorRows = Vec<(String, Vec<f32>)>;
 
@@ -111,14 +122,19 @@ impl KnowledgeStore {
         )
     }
 
-    /// Notes with a document's chunks which passages are theirs: vectors of these are not swept from now on.
-    pub async fn note_passages(&self, document: &Passages) -> Result<(), ToolError> {
-        let document = document.clone();
+    /// Notes with documents' chunks which passages are theirs: vectors of these are not swept from now on.
+    pub async fn note_passages(&self, documents: Vec<Passages>) -> Result<(), ToolError> {
+        if documents.is_empty() {
+            return Ok(());
+        }
         self.db
             .write(move |mut tx| {
                 Box::pin(async move {
                     lock(&mut tx).await?;
-                    mark(&mut tx, &document).await.map(drop)
+                    for document in &documents {
+                        mark(&mut tx, document).await?;
+                    }
+                    Ok(())
                 })
             })
             .await
@@ -148,32 +164,34 @@ impl KnowledgeStore {
         Ok(known)
     }
 
-    /// Keeps vectors of a document's passages and notes which chunks they are of. With `announce` every hub hears that the
-    /// document has all its vectors. Nothing is kept for chunks that are gone.
+    /// Keeps vectors of documents' passages and notes which chunks they are of. Nothing is kept for chunks that are gone.
     pub async fn put_vectors(
         &self,
         model: &str,
-        document: &Passages,
-        made: Vec<Made>,
-        announced: bool,
+        vectors: Vec<NewVectors>,
         now: Millis,
     ) -> Result<(), ToolError> {
-        let (model, document) = (model.to_owned(), document.clone());
+        if vectors.is_empty() {
+            return Ok(());
+        }
+        let model = model.to_owned();
         self.db
             .write(move |mut tx| {
                 Box::pin(async move {
                     // After a purge nothing may come back: whoever purges holds the lock as well.
                     lock(&mut tx).await?;
-                    let kept = mark(&mut tx, &document).await?;
-                    for Made { hash, vector } in made.iter().filter(|made| kept.contains(made.hash.as_str())) {
-                        let blob: Vec<u8> = vector.iter().flat_map(|x| x.to_le_bytes()).collect();
-                        let sql = "insert into kb_embedding (model, scope, project_id, text_hash, vector, created_ms) \
-                                   values ($1, $2, $3, $4, $5, $6) on conflict (model, scope, text_hash) do nothing";
-                        on_tx!(tx, c => sqlx::query(sql).bind(&model).bind(&document.scope).bind(document.project_id.as_deref())
-                            .bind(hash).bind(&blob).bind(now).execute(&mut **c).await.map(|_| ()))?;
-                    }
-                    if announced && !kept.is_empty() {
-                        announce(&mut tx, &document.scope, &document.document_id, Op::VECTORS, now).await?;
+                    for NewVectors { document, made, announced } in &vectors {
+                        let kept = mark(&mut tx, document).await?;
+                        for Made { hash, vector } in made.iter().filter(|made| kept.contains(made.hash.as_str())) {
+                            let blob: Vec<u8> = vector.iter().flat_map(|x| x.to_le_bytes()).collect();
+                            let sql = "insert into kb_embedding (model, scope, project_id, text_hash, vector, created_ms) \
+                                       values ($1, $2, $3, $4, $5, $6) on conflict (model, scope, text_hash) do nothing";
+                            on_tx!(tx, c => sqlx::query(sql).bind(&model).bind(&document.scope).bind(document.project_id.as_deref())
+                                .bind(hash).bind(&blob).bind(now).execute(&mut **c).await.map(|_| ()))?;
+                        }
+                        if *announced && !kept.is_empty() {
+                            announce(&mut tx, &document.scope, &document.document_id, Op::VECTORS, now).await?;
+                        }
                     }
                     Ok(())
                 })
