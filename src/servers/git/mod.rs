@@ -1,5 +1,6 @@
 //! git-mcp: version control for a team of agents, each with a worktree of its own.
 
+pub mod cli;
 mod config;
 pub mod engine;
 mod fault;
