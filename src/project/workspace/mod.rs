@@ -14,6 +14,7 @@ mod layout;
 mod leftovers;
 mod locks;
 mod repository;
+mod settings;
 mod walk;
 mod worktree;
 

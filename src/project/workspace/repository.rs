@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use git2::{Config, ErrorCode, Reference, Repository, RepositoryInitOptions, RepositoryOpenFlags};
 
-use super::{Error, TreeId, Workspaces, layout, worktree};
+use super::{Error, TreeId, Workspaces, layout, settings, worktree};
 use crate::base::beneath::TEMP_PREFIX;
 use crate::base::ids::{ProjectId, RepoName};
 
@@ -125,7 +125,7 @@ pub(super) fn open(git_dir: &Path, bare: &Path) -> Result<Repository, Error> {
         Err(error) if error.code() == ErrorCode::NotFound => return Err(Error::NoRepository),
         opened => opened?,
     };
-    repository.set_config(&Config::open(&bare.join("config"))?)?;
+    repository.set_config(&settings::open(bare)?)?;
     Ok(repository)
 }
 

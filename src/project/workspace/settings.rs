@@ -1,0 +1,169 @@
+//! A repository's config as a list of what may stand in it.
+//!
+//! git's config can name programs (drivers, filters, hooks, aliases, helpers) and other files to read. Nothing but this
+//! list is left in a repository's own file, whichever way it came there, so neither libgit2 nor the git program sees it.
+
+use std::fs::File;
+use std::path::Path;
+
+use git2::Config;
+
+use super::Error;
+use super::repository::sync_directory;
+
+/// Whole names, in git's lower case.
+const ALLOWED: [&str; 13] = [
+    "core.autocrlf",
+    "core.bare",
+    "core.filemode",
+    "core.fsyncobjectfiles",
+    "core.ignorecase",
+    "core.logallrefupdates",
+    "core.precomposeunicode",
+    "core.protecthfs",
+    "core.protectntfs",
+    "core.repositoryformatversion",
+    "core.symlinks",
+    "extensions.objectformat",
+    "extensions.partialclone",
+];
+/// `<section>.<any name>.<key>`.
+const ALLOWED_OF: [(&str, &[&str]); 2] = [
+    (
+        "remote",
+        &["url", "fetch", "promisor", "partialclonefilter"],
+    ),
+    ("branch", &["remote", "merge"]),
+];
+
+fn is_allowed(name: &str) -> bool {
+    if ALLOWED.contains(&name) {
+        return true;
+    }
+    ALLOWED_OF.iter().any(|(section, keys)| {
+        let rest = name
+            .strip_prefix(section)
+            .and_then(|rest| rest.strip_prefix('.'));
+        let key = rest
+            .and_then(|rest| rest.rsplit_once('.'))
+            .map(|(_, key)| key);
+        key.is_some_and(|key| keys.contains(&key))
+    })
+}
+
+/// Opens the config of the repository at `bare`; what is not allowed is taken out of the file first.
+pub(super) fn open(bare: &Path) -> Result<Config, Error> {
+    let path = bare.join("config");
+    let config = Config::open(&path)?;
+    let mut kept: Vec<(String, String)> = Vec::new();
+    let mut dropped = Vec::new();
+    let mut entries = config.entries(None)?;
+    while let Some(entry) = entries.next() {
+        let entry = entry?;
+        let name = String::from_utf8_lossy(entry.name_bytes()).into_owned();
+        let value = if entry.has_value() {
+            String::from_utf8_lossy(entry.value_bytes()).into_owned()
+        } else {
+            "true".to_owned()
+        };
+        // What another file says by `include` goes with the `include`. libgit2 writes no quotes that can be read back.
+        if entry.include_depth() == 0 && is_allowed(&name) && !value.contains(['"', '\\', '\n']) {
+            kept.push((name, value));
+        } else {
+            dropped.push(name);
+        }
+    }
+    drop(entries);
+    if dropped.is_empty() {
+        return Ok(config);
+    }
+    tracing::warn!(settings = ?dropped, "settings that may not be there were taken out of a repository's config");
+    let staged = bare.join("config.allowed");
+    match std::fs::remove_file(&staged) {
+        Err(error) if error.kind() != std::io::ErrorKind::NotFound => return Err(error.into()),
+        _ => {}
+    }
+    File::create(&staged)?;
+    let mut clean = Config::open(&staged)?;
+    for (name, value) in kept {
+        // No value matches this: each becomes one more.
+        clean.set_multivar(&name, "^$.", &value)?;
+    }
+    File::open(&staged)?.sync_all()?;
+    std::fs::rename(&staged, &path)?;
+    sync_directory(bare)?;
+    Ok(Config::open(&path)?)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_what_is_listed_stays() {
+        let dir = tempfile::tempdir().unwrap();
+        let other = dir.path().join("other");
+        std::fs::write(
+            &other,
+            "[core]\n\tbare = false\n[alias]\n\tlog = !touch /tmp/x\n",
+        )
+        .unwrap();
+        let text = format!(
+            "[core]\n\tbare = true\n\tautocrlf\n\tfsmonitor = x\n\tHooksPath = x\n\tsshCommand = x\n[include]\n\tpath = {0}\n\
+             [includeIf \"gitdir:/**\"]\n\tpath = {0}\n[alias]\n\tlog = !x\n[filter \"x\"]\n\tclean = x\n[diff]\n\texternal = x\n\
+             [remote \"a.b\"]\n\turl = https://host/x\n\turl = https://host/\\\"\n\tfetch = +refs/heads/a:refs/remotes/a/a\n\
+             \tfetch = +refs/heads/b:refs/remotes/a/b\n\tuploadpack = x\n\tproxy = x\n",
+            other.display()
+        );
+        std::fs::write(dir.path().join("config"), text).unwrap();
+        open(dir.path()).unwrap();
+        let clean = std::fs::read_to_string(dir.path().join("config")).unwrap();
+        let config = Config::open(&dir.path().join("config")).unwrap();
+        let mut seen = Vec::new();
+        let entries = config.entries(None).unwrap();
+        entries
+            .for_each(|entry| {
+                seen.push(format!(
+                    "{}={}",
+                    entry.name().unwrap(),
+                    entry.value().unwrap()
+                ))
+            })
+            .unwrap();
+        seen.sort();
+        let like = [
+            "core.autocrlf=true",
+            "core.bare=true",
+            "remote.a.b.fetch=+refs/heads/a:refs/remotes/a/a",
+            "remote.a.b.fetch=+refs/heads/b:refs/remotes/a/b",
+            "remote.a.b.url=https://host/x",
+        ];
+        assert_eq!(seen, like, "{clean}");
+        // Nothing to take out: the file stays as it is.
+        open(dir.path()).unwrap();
+        assert_eq!(
+            std::fs::read_to_string(dir.path().join("config")).unwrap(),
+            clean
+        );
+    }
+
+    #[test]
+    fn what_runs_programs_is_not_allowed() {
+        for name in [
+            "core.fsmonitor",
+            "core.worktree",
+            "core.hookspath",
+            "filter.x.clean",
+            "remote.x.vcs",
+            "remote.x.receivepack",
+            "include.path",
+            "remote.url",
+            "branch.x.y.rebase",
+        ] {
+            assert!(!is_allowed(name), "{name}");
+        }
+        for name in ["core.bare", "remote.origin.url", "branch.a.b.merge"] {
+            assert!(is_allowed(name), "{name}");
+        }
+    }
+}
