@@ -8,3 +8,4 @@ pub mod outbound;
 pub mod paging;
 pub mod redact;
 pub mod ttl;
+pub mod words;

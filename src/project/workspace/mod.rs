@@ -33,7 +33,7 @@ use crate::project::Scope;
 pub use locks::{RepositoryGuard, TreeGuard};
 pub use repository::{Created, default_branch};
 pub use walk::{Step, Visit, WalkOptions, walk};
-pub use worktree::{agent_branch, branch_holder};
+pub use worktree::{agent_branch, branch_holder, branch_holders};
 
 /// The repository a call means when it names none.
 pub const DEFAULT_REPO: &str = "main";

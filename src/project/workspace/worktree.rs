@@ -23,28 +23,35 @@ pub fn agent_branch(agent: &AgentId) -> String {
 }
 
 /// The agent in whose tree the branch `refs/heads/<branch>` is checked out, other than `except`.
-///
-/// Read from the admin directories, because libgit2 finds other worktrees by the `.git` file that ours do not have.
 pub fn branch_holder(
     repository: &Repository,
     branch: &str,
     except: &AgentId,
 ) -> Result<Option<String>, Error> {
+    let holders = branch_holders(repository, branch)?;
+    Ok(holders.into_iter().find(|name| name != except.as_str()))
+}
+
+/// The agents in whose trees the branch `refs/heads/<branch>` is checked out.
+///
+/// Read from the admin directories, because libgit2 finds other worktrees by the `.git` file that ours do not have.
+pub fn branch_holders(repository: &Repository, branch: &str) -> Result<Vec<String>, Error> {
     let wanted = format!("ref: refs/heads/{branch}");
     let listing = match fs::read_dir(repository.commondir().join("worktrees")) {
-        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
+        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(Vec::new()),
         listing => listing?,
     };
+    let mut holders = Vec::new();
     for entry in listing {
         let entry = entry?;
         let name = entry.file_name().to_string_lossy().into_owned();
         let held = fs::read_to_string(entry.path().join("HEAD"))
             .is_ok_and(|head| head.trim_end() == wanted);
-        if held && name != except.as_str() {
-            return Ok(Some(name));
+        if held {
+            holders.push(name);
         }
     }
-    Ok(None)
+    Ok(holders)
 }
 
 pub(super) fn is_ready(admin: &Path) -> bool {

@@ -11,6 +11,7 @@ mod failure;
 mod inputs;
 pub mod model;
 mod prompts;
+mod report;
 mod resources;
 mod routes;
 mod runs;
@@ -62,7 +63,10 @@ impl Cicd {
 
 impl ToolServer for Cicd {
     const ID: ServerId = ServerId::Cicd;
-    const CALLS: &'static [Dep] = &[Dep::write(ServerId::Git, "git_export_tree")];
+    const CALLS: &'static [Dep] = &[
+        Dep::write(ServerId::Git, "git_export_tree"),
+        Dep::write(ServerId::Git, "set_commit_status"),
+    ];
     const ROUTES: &'static [Route] = routes::ROUTES;
     const RESOURCES: &'static [Resource] = resources::RESOURCES;
     const PROMPTS: &'static [Prompt] = prompts::PROMPTS;

@@ -19,6 +19,7 @@ use super::{
     },
     environment::{self, RUN_MARK},
     model::Status,
+    report::report,
     store::{NewRun, Store},
 };
 use crate::{
@@ -27,7 +28,7 @@ use crate::{
         ids::{ProjectId, new_id},
     },
     db::DbError,
-    tool::{Change, Changes, Host, Tasks, ToolError},
+    tool::{Change, Changes, Host, Tasks, ToolError, Upkeep},
 };
 
 /// How often leases are renewed.
@@ -45,6 +46,7 @@ struct Inner {
     data: PathBuf,
     clock: Clock,
     changes: Changes,
+    upkeep: Upkeep,
     tasks: Tasks,
     owner: String,
     slots: Semaphore,
@@ -83,6 +85,7 @@ impl Runs {
             data: tokio::fs::canonicalize(&host.data).await?,
             clock: host.clock.clone(),
             changes: host.changes.clone(),
+            upkeep: host.upkeep.clone(),
             tasks: host.tasks.clone(),
             owner: new_id("own"),
             live: Mutex::default(),
@@ -205,8 +208,16 @@ impl Runs {
                 vars,
                 limits: runs.0.config.limits(),
             };
+            report(&runs.0.upkeep, &run, Status::Queued).await;
             if let Err(error) = runs.drive(site, workflow, &journal, &stops, stop).await {
                 tracing::error!(run = run.id, error = &*error, "a run cannot be recorded");
+            }
+            match runs.0.store.run(&run.scope.project, &run.id).await {
+                Ok(Some(ended)) => report(&runs.0.upkeep, &run, ended.status).await,
+                Ok(None) => {}
+                Err(error) => {
+                    tracing::warn!(%error, run = run.id, "how a run ended could not be read")
+                }
             }
             let _ = tokio::task::spawn_blocking(move || {
                 for scratch in ["work", "jobs"] {

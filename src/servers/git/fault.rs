@@ -29,6 +29,12 @@ pub(super) fn of(error: Error) -> ToolError {
                 .hint("make a branch of your own from it with git_create_branch")
                 .details(json!({ "branch": branch, "agent": holder }))
         }
+        Error::TargetMoved { .. } => ToolError::conflict(said).hint("somebody was faster: look at get_pull_request and try again"),
+        Error::TargetInUse { target, holder } => {
+            ToolError::conflict(format!("branch {target:?} is checked out in the worktree of agent {holder:?}, whose files would not follow"))
+                .hint("that agent has to git_checkout another branch first")
+                .details(json!({ "branch": target, "agent": holder }))
+        }
         Error::ForeignBranch(_) => {
             ToolError::forbidden(said).hint("branches under agent/ are for the agent they name: use agent/<you>/… or any other name")
         }

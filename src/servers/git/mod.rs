@@ -4,9 +4,12 @@ pub mod cli;
 mod config;
 pub mod engine;
 mod fault;
+pub mod model;
 mod prompts;
 mod resources;
+mod review;
 mod routes;
+pub mod store;
 pub mod tools;
 
 use git2::Repository;
@@ -17,12 +20,14 @@ use crate::{
 };
 
 pub use config::Config;
+use store::GitStore;
 
 /// The server.
 #[derive(Debug)]
 pub struct Git {
     config: Config,
     workspaces: Workspaces,
+    store: GitStore,
 }
 
 impl Git {
@@ -35,6 +40,7 @@ impl Git {
         Ok(Self {
             config,
             workspaces: host.workspaces.clone(),
+            store: GitStore::new(host.db.clone()),
         })
     }
 
@@ -90,7 +96,15 @@ impl ToolServer for Git {
             .add::<tools::git_list_branches::GitListBranches>()
             .add::<tools::git_create_branch::GitCreateBranch>()
             .add::<tools::git_checkout::GitCheckout>()
-            .add::<tools::git_export_tree::GitExportTree>();
+            .add::<tools::git_export_tree::GitExportTree>()
+            .add::<tools::create_pull_request::CreatePullRequest>()
+            .add::<tools::list_pull_requests::ListPullRequests>()
+            .add::<tools::get_pull_request::GetPullRequest>()
+            .add::<tools::update_pull_request::UpdatePullRequest>()
+            .add::<tools::review_pull_request::ReviewPullRequest>()
+            .add::<tools::merge_pull_request::MergePullRequest>()
+            .add::<tools::protect_branch::ProtectBranch>()
+            .add::<tools::set_commit_status::SetCommitStatus>();
     }
 }
 

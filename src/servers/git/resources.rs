@@ -38,6 +38,14 @@ pub(super) const RESOURCES: &[Resource] = &[
         "git_list_branches",
     )
     .query(&["repo", "cursor"]),
+    Resource::json(
+        "git/pulls",
+        "git-pull-requests",
+        "Pull requests",
+        "The pull requests of a repository, the one that changed last first.",
+        "list_pull_requests",
+    )
+    .query(&["repo", "state", "cursor"]),
 ];
 
 const BRANCH: Completion =

@@ -12,4 +12,12 @@ pub(super) const ROUTES: &[Route] = &[
     Route::get("/api/v1/git/branches", "git_list_branches"),
     Route::post("/api/v1/git/branches", "git_create_branch"),
     Route::post("/api/v1/git/checkout", "git_checkout"),
+    Route::post("/api/v1/git/pulls", "create_pull_request"),
+    Route::get("/api/v1/git/pulls", "list_pull_requests"),
+    Route::get("/api/v1/git/pulls/{number}", "get_pull_request"),
+    Route::patch("/api/v1/git/pulls/{number}", "update_pull_request"),
+    Route::post("/api/v1/git/pulls/{number}/reviews", "review_pull_request"),
+    Route::post("/api/v1/git/pulls/{number}/merge", "merge_pull_request"),
+    Route::post("/api/v1/git/protections", "protect_branch"),
+    Route::post("/api/v1/git/statuses", "set_commit_status"),
 ];

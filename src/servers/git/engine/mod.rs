@@ -11,6 +11,7 @@ pub mod export;
 pub mod log;
 pub mod name;
 pub mod patch;
+pub mod pull;
 pub mod status;
 pub mod when;
 
@@ -42,6 +43,10 @@ pub enum Error {
     BranchBusy { branch: String, holder: String },
     #[error("the branch {0:?} belongs to another agent")]
     ForeignBranch(String),
+    #[error("the branch {target:?} has moved to {now}")]
+    TargetMoved { target: String, now: String },
+    #[error("the branch {target:?} is checked out by {holder}")]
+    TargetInUse { target: String, holder: String },
     #[error("there is no commit yet")]
     Unborn,
     #[error("nothing is staged")]
@@ -90,6 +95,6 @@ fn found<T>(answer: Result<T, git2::Error>) -> Result<Option<T>, git2::Error> {
 }
 
 /// A path as it is shown: names that are not UTF-8 with U+FFFD.
-fn shown(path: &[u8]) -> String {
+pub fn shown(path: &[u8]) -> String {
     String::from_utf8_lossy(path).into_owned()
 }

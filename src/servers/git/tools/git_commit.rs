@@ -3,7 +3,11 @@
 use crate::{
     servers::git::{
         Git,
-        engine::commit::{self, Wanted, Who},
+        engine::{
+            commit::{self, Wanted},
+            name,
+        },
+        review,
     },
     tool::prelude::*,
 };
@@ -94,16 +98,14 @@ impl Tool for GitCommit {
         if args.message.is_none() && !args.amend {
             return Err(ToolError::invalid("/message", "is required"));
         }
-        let who = Who {
-            name: ctx.agent().to_string(),
-            email: format!(
-                "{}@{}.{}",
-                ctx.agent(),
-                ctx.project(),
-                server.config.email_domain
-            ),
-            now: ctx.now(),
-        };
+        let key = review::key(ctx, args.repo.clone())?;
+        let branch = server.look(ctx, args.repo.clone(), |session, _| {
+            name::head_branch(&session.repository)
+        });
+        if let Some(branch) = branch.await? {
+            server.refuse_protected(&key, &branch).await?;
+        }
+        let who = server.who(ctx);
         let wanted = Wanted {
             message: args.message,
             co_authors: args.co_authors,

@@ -1,0 +1,42 @@
+//! The SQL of pull requests, branch rules and checks. Every method sees one repository of one project.
+
+mod pulls;
+mod reviews;
+mod rules;
+mod statuses;
+
+pub use pulls::{Close, NewPull, Patch, PullFilter, PullRow};
+pub use reviews::{CommentRow, NewReview, Remark, ReviewRow};
+pub use statuses::StatusRow;
+
+use crate::{
+    base::ids::{ProjectId, RepoName},
+    db::Db,
+    tool::ToolError,
+};
+
+/// A repository of a project.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RepoKey {
+    /// The project.
+    pub project: ProjectId,
+    /// The repository.
+    pub repo: RepoName,
+}
+
+/// The tables in a database. Cheap to clone.
+#[derive(Clone, Debug)]
+pub struct GitStore {
+    db: Db,
+}
+
+impl GitStore {
+    /// The tables in `db`.
+    pub fn new(db: Db) -> Self {
+        Self { db }
+    }
+}
+
+fn strange(column: &str, word: &str) -> ToolError {
+    ToolError::internal(format!("{column} holds {word:?}"))
+}
