@@ -1,7 +1,7 @@
 //! Wires over HTTP: other protocols, which the servers speak themselves. Here are only the connection's own affairs: credentials,
 //! the scope that a client cannot name in a body that is not ours, and the body's bytes.
 
-use std::{pin::Pin as Pinned, sync::Arc, task::Poll};
+use std::{borrow::Cow, pin::Pin as Pinned, sync::Arc, task::Poll};
 
 use axum::{
     Router,
@@ -10,6 +10,7 @@ use axum::{
     response::Response,
     routing::on,
 };
+use base64::{Engine as _, prelude::BASE64_STANDARD};
 use bytes::Bytes;
 use futures::{Stream, StreamExt, stream::BoxStream};
 use http::{HeaderMap, HeaderValue, StatusCode, header};
@@ -20,7 +21,7 @@ use crate::{
     access::{Principal, ServerId},
     audit::Origin,
     project::DEFAULT,
-    tool::{Caller, DynWire, Pin, ToolError, WireBody, WireReply, WireRequest},
+    tool::{Caller, DynWire, Incoming, Pin, ToolError, WireBody, WireReply, WireRequest},
 };
 
 /// Where a wire may also be found, by clients that can set nothing but a base URL.
@@ -47,9 +48,12 @@ pub fn router(hub: &Hub, server: ServerId) -> Router {
                 }
             };
             let filter = rest::filter(wire.method());
-            router
-                .route(wire.path(), on(filter, handler.clone()))
-                .route(&format!("{SCOPED}{}", wire.path()), on(filter, handler))
+            let router = router.route(wire.path(), on(filter, handler.clone()));
+            // A path may name the project itself.
+            if wire.path().contains("{project_id}") {
+                return router;
+            }
+            router.route(&format!("{SCOPED}{}", wire.path()), on(filter, handler))
         })
         .with_state(hub)
 }
@@ -86,13 +90,18 @@ async fn call(
     let (mut parts, body) = request.into_parts();
     let principal = gate::identify(
         hub,
-        credentials(&parts.headers),
+        credentials(&parts.headers).as_deref(),
         Origin::Rest,
         Some(Arc::clone(id)),
     )
     .await?;
     let pin = pin(path, &parts.headers, &principal);
-    let body = rest::collect(body, wire.max_body()).await?;
+    let (body, incoming) = if wire.streams() {
+        (Bytes::new(), incoming(body, wire.max_body()))
+    } else {
+        let body = rest::collect(body, wire.max_body()).await?;
+        (body, Incoming::empty())
+    };
     for name in PRIVATE {
         parts.headers.remove(name);
     }
@@ -114,15 +123,46 @@ async fn call(
         query: parts.uri.query().unwrap_or_default().to_owned(),
         headers: parts.headers,
         body,
+        incoming,
         id: Arc::clone(id),
     };
     hub.registry.call_wire(wire, caller, request).await
 }
 
 /// A bearer token, or the header in which Anthropic's clients send their key.
-fn credentials(headers: &HeaderMap) -> Option<&str> {
+fn credentials(headers: &HeaderMap) -> Option<Cow<'_, str>> {
     let key = || headers.get("x-api-key")?.to_str().ok().map(str::trim);
-    gate::bearer(headers).or_else(key)
+    let found = gate::bearer(headers).or_else(key);
+    found
+        .map(Cow::Borrowed)
+        .or_else(|| basic(headers).map(Cow::Owned))
+}
+
+/// The password of HTTP's Basic scheme (RFC 7617), or the user's name where there is no password: git asks for both.
+fn basic(headers: &HeaderMap) -> Option<String> {
+    let value = headers.get(header::AUTHORIZATION)?.to_str().ok()?;
+    let (scheme, encoded) = value.split_once(' ')?;
+    if !scheme.eq_ignore_ascii_case("basic") {
+        return None;
+    }
+    let decoded = BASE64_STANDARD.decode(encoded.trim()).ok()?;
+    let text = String::from_utf8(decoded).ok()?;
+    let (user, password) = text.split_once(':')?;
+    Some(if password.is_empty() { user } else { password }.to_owned())
+}
+
+/// At most `limit` bytes of `body`, as they come.
+fn incoming(body: Body, limit: usize) -> Incoming {
+    let mut room = limit;
+    Incoming::new(body.into_data_stream().map(move |piece| {
+        let piece = piece.map_err(|_| ToolError::invalid("", "the request body broke off"))?;
+        room = room.checked_sub(piece.len()).ok_or_else(|| {
+            ToolError::too_large(format!(
+                "the request body exceeds {limit} bytes: send less at once"
+            ))
+        })?;
+        Ok(piece)
+    }))
 }
 
 /// Where the call works: the path, `X-Project-Id` and `X-Agent-Id`, OpenAI's own header for projects, or what the token is bound

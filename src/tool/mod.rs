@@ -51,7 +51,7 @@ pub use running::Running;
 pub use schema::{AGENT_ID, PROJECT_ID};
 pub use spec::{Face, Hints, Spec};
 pub use upkeep::Upkeep;
-pub use wire::{DynWire, Wire, WireBody, WireReply, WireRequest, WireSet, status_of};
+pub use wire::{DynWire, Incoming, Wire, WireBody, WireReply, WireRequest, WireSet, status_of};
 
 pub use crate::access::{Access, ServerId};
 

@@ -1,7 +1,11 @@
 //! Wires: where a server speaks somebody else's protocol over HTTP, byte for byte, instead of the hub's own. Each stands for one
 //! of the server's tools and passes the same pipeline: who may call the tool may use the wire, and the audit log shows the tool.
 
-use std::{future::Future, sync::Arc, time::Duration};
+use std::{
+    future::Future,
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
+};
 
 use bytes::Bytes;
 use futures::{
@@ -18,18 +22,49 @@ use super::{
 use crate::base::redact;
 
 /// A request as it came, without its credentials.
-#[derive(Debug, Clone)]
+#[derive(Debug)]
 pub struct WireRequest {
-    /// The value of the path's `{*rest}`, if it has one, percent-decoded.
+    /// The value of the path's `{rest}` or `{*rest}`, if it has one, percent-decoded.
     pub rest: String,
     /// The query, as it was sent.
     pub query: String,
     /// The headers, without credentials and cookies.
     pub headers: HeaderMap,
-    /// The body.
+    /// The body; empty where the wire takes it as it comes.
     pub body: Bytes,
+    /// The body, of a wire that takes it as it comes.
+    pub incoming: Incoming,
     /// The request's id.
     pub id: Arc<str>,
+}
+
+/// A body as it comes: at most as much as its wire takes.
+pub struct Incoming(Mutex<BoxStream<'static, Result<Bytes, ToolError>>>);
+
+impl Incoming {
+    /// What `stream` brings.
+    pub fn new(
+        stream: impl futures::Stream<Item = Result<Bytes, ToolError>> + Send + 'static,
+    ) -> Self {
+        Self(Mutex::new(stream.boxed()))
+    }
+
+    /// Nothing.
+    pub fn empty() -> Self {
+        Self::new(stream::empty())
+    }
+
+    /// Its next piece; `None` at its end.
+    pub async fn next(&mut self) -> Option<Result<Bytes, ToolError>> {
+        let stream = self.0.get_mut().unwrap_or_else(PoisonError::into_inner);
+        stream.next().await
+    }
+}
+
+impl std::fmt::Debug for Incoming {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Incoming").finish_non_exhaustive()
+    }
 }
 
 /// An answer as it goes out.
@@ -61,6 +96,8 @@ pub trait Wire: Send + Sync + 'static {
     const PATH: &'static str;
     /// Longest body of a request, in bytes.
     const MAX_BODY: usize;
+    /// Whether it takes the body as it comes instead of whole.
+    const STREAMS: bool = false;
     /// How long a call may run, its stream included.
     const DEADLINE: Duration = <Self::Tool as Tool>::DEADLINE;
     /// What the audit log keeps of a request: a few fields, of which what looks like a secret is taken out.
@@ -87,6 +124,8 @@ pub trait DynWire: Send + Sync {
     fn path(&self) -> &'static str;
     /// Longest body of a request, in bytes.
     fn max_body(&self) -> usize;
+    /// Whether it takes the body as it comes instead of whole.
+    fn streams(&self) -> bool;
     /// What the audit log keeps of a request.
     fn arguments(&self, request: &WireRequest) -> Map<String, Value>;
     /// Does the work.
@@ -119,6 +158,10 @@ impl<W: Wire> DynWire for Bound<W> {
 
     fn max_body(&self) -> usize {
         W::MAX_BODY
+    }
+
+    fn streams(&self) -> bool {
+        W::STREAMS
     }
 
     fn arguments(&self, request: &WireRequest) -> Map<String, Value> {

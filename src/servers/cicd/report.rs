@@ -2,10 +2,7 @@
 
 use super::{Cicd, model::Status, store::NewRun};
 use crate::{
-    servers::git::{
-        model::CheckState,
-        tools::set_commit_status::{self, SetCommitStatus},
-    },
+    servers::git::tools::set_commit_status::{self, CheckState, SetCommitStatus},
     tool::Upkeep,
 };
 
@@ -53,37 +50,29 @@ mod tests {
     use serde_json::json;
 
     use super::name;
-    use crate::{
-        base::ids::RepoName,
-        servers::{
-            cicd::tests::{finished, team},
-            git::{
-                model::CheckState,
-                store::{GitStore, RepoKey},
-            },
-        },
-    };
+    use crate::servers::cicd::tests::team;
 
     #[tokio::test]
     async fn a_commit_tells_how_its_run_ended() {
         let team = team().await;
-        team.call_json("git_init", json!({})).await.unwrap();
-        let sent = json!({"message": "first", "allow_empty": true});
-        let made = team.call_json("git_commit", sent).await.unwrap();
-        finished(&team).await;
-        let key = RepoKey {
-            project: team.scope.project.clone(),
-            repo: RepoName::new("main").unwrap(),
-        };
-        let store = GitStore::new(team.host.db.clone());
-        let told = store
-            .statuses(&key, made["commit"].as_str().unwrap())
-            .await
-            .unwrap();
-        assert_eq!(told.len(), 1);
+        let call = async |tool: &str, args| team.call_json(tool, args).await.unwrap();
+        call("git_init", json!({})).await;
+        let empty = json!({"message": "first", "allow_empty": true});
+        let first = call("git_commit", empty.clone()).await;
+        let second = call("git_commit", empty).await;
+        call("create_pull_request", json!({"title": "second"})).await;
+        let checks =
+            async || call("get_pull_request", json!({"number": 1})).await["checks"].clone();
+        let text = "jobs:\n  a:\n    runs-on: x\n    steps:\n      - uses: actions/checkout@v4\n";
+        for (commit, told) in [(first, 0), (second, 1)] {
+            let run = json!({"inline": text, "revision": commit["commit"], "wait_ms": 20_000});
+            assert_eq!(call("run_workflow", run).await["status"], "success");
+            assert_eq!(checks().await.as_array().unwrap().len(), told);
+        }
+        let check = checks().await[0].clone();
         assert_eq!(
-            (told[0].context.as_str(), told[0].state().unwrap()),
-            ("cicd/inline", CheckState::Success)
+            (&check["context"], &check["state"]),
+            (&json!("cicd/inline"), &json!("success"))
         );
     }
 

@@ -4,6 +4,7 @@ pub mod cli;
 mod config;
 pub mod engine;
 mod fault;
+mod http;
 pub mod model;
 mod prompts;
 mod resources;
@@ -16,8 +17,10 @@ use git2::Repository;
 
 use crate::{
     project::workspace::{TreeId, Workspaces},
-    tool::prelude::*,
+    tool::{WireSet, prelude::*},
 };
+
+use cli::Program;
 
 pub use config::Config;
 use store::GitStore;
@@ -27,6 +30,7 @@ use store::GitStore;
 pub struct Git {
     config: Config,
     workspaces: Workspaces,
+    program: Option<Program>,
     store: GitStore,
 }
 
@@ -34,10 +38,22 @@ impl Git {
     /// Opens the server on the hub's workspaces.
     ///
     /// # Errors
-    /// None today; every server opens this way.
-    #[allow(clippy::unused_async, reason = "every server opens the same way")]
+    /// A missing git program is none: what can be done without it is.
     pub async fn open(config: Config, host: &Host) -> Result<Self, ToolError> {
+        let name = config.program.clone();
+        let found = tokio::task::spawn_blocking(move || Program::find(&name)).await;
+        let program = match found.map_err(ToolError::internal)? {
+            Ok(program) => {
+                tracing::info!(version = program.version(), "found the git program");
+                Some(program)
+            }
+            Err(missing) => {
+                tracing::warn!(%missing, "no git program: remotes do not work, some tools take longer");
+                None
+            }
+        };
         Ok(Self {
+            program,
             config,
             workspaces: host.workspaces.clone(),
             store: GitStore::new(host.db.clone()),
@@ -85,6 +101,10 @@ impl ToolServer for Git {
     const RESOURCES: &'static [Resource] = resources::RESOURCES;
     const PROMPTS: &'static [Prompt] = prompts::PROMPTS;
     const COMPLETIONS: &'static [Completion] = resources::COMPLETIONS;
+
+    fn wires(set: &mut WireSet<Self>) {
+        http::add(set);
+    }
 
     fn tools(set: &mut ToolSet<Self>) {
         set.add::<tools::git_init::GitInit>()

@@ -1,5 +1,6 @@
 //! What only a whole hub can show of a single server.
 
 mod cicd;
+mod git;
 mod knowledge_base;
 mod llm_gateway;

@@ -1,8 +1,9 @@
 //! `set_commit_status`: what a check says of a commit.
 
 use super::pull_request::line;
+pub use crate::servers::git::model::CheckState;
 use crate::{
-    servers::git::{Git, engine::name, model::CheckState, review},
+    servers::git::{Git, engine::name, review},
     tool::prelude::*,
 };
 
