@@ -1,4 +1,5 @@
-//! Temporary files of writes that a dead hub did not finish: never answered, so nobody misses them.
+//! What a dead hub left behind: temporary files of writes that it did not finish, which were never answered, so nobody
+//! misses them, and git's locks, which would keep everybody out for ever.
 
 use std::io;
 use std::os::unix::fs::MetadataExt;
@@ -7,32 +8,51 @@ use std::path::{Path, PathBuf};
 use crate::base::beneath::TEMP_PREFIX;
 use crate::base::clock::Millis;
 
-/// Removes them below every workspace of the data directory `data`, if they were last changed before `before`; says how
-/// many. What cannot be read or removed is left for the next time. Links are not followed.
+/// Removes the temporary files below every workspace of the data directory `data` that were last changed before `before`;
+/// says how many. What cannot be read or removed is left for the next time. Links are not followed.
 pub fn sweep(data: &Path, before: Millis) -> usize {
     let projects = children(&data.join("projects"));
-    let mut waiting: Vec<PathBuf> = projects
+    let waiting: Vec<PathBuf> = projects
         .iter()
         .map(|project| project.join("workspaces"))
         .collect();
+    let is_temp = |name: &[u8]| name.starts_with(TEMP_PREFIX.as_bytes());
+    remove(waiting, &is_temp, before)
+}
+
+/// Removes git's locks in every repository of the data directory `data` that were taken before `before`; says how many.
+pub fn break_locks(data: &Path, before: Millis) -> usize {
+    let projects = children(&data.join("projects"));
+    let bare = projects
+        .iter()
+        .flat_map(|project| children(&project.join("repos")));
+    // Not below `objects`: what lies there half-written is in nobody's way.
+    let waiting = bare
+        .flat_map(|bare| children(&bare))
+        .filter(|child| child.file_name().is_none_or(|name| name != "objects"));
+    remove(waiting.collect(), &|name| name.ends_with(b".lock"), before)
+}
+
+/// Removes the files with such names in and below `waiting` that were last changed before `before`; says how many.
+fn remove(mut waiting: Vec<PathBuf>, wanted: &dyn Fn(&[u8]) -> bool, before: Millis) -> usize {
     let mut removed = 0;
     while let Some(path) = waiting.pop() {
-        for child in children(&path) {
-            let Ok(meta) = child.symlink_metadata() else {
-                continue;
-            };
-            let changed = meta
-                .mtime()
-                .saturating_mul(1000)
-                .saturating_add(meta.mtime_nsec() / 1_000_000);
-            let is_temp = child
-                .file_name()
-                .is_some_and(|name| name.as_encoded_bytes().starts_with(TEMP_PREFIX.as_bytes()));
-            if meta.is_dir() {
-                waiting.push(child);
-            } else if is_temp && changed < before && std::fs::remove_file(&child).is_ok() {
-                removed += 1;
-            }
+        let Ok(meta) = path.symlink_metadata() else {
+            continue;
+        };
+        if meta.is_dir() {
+            waiting.extend(children(&path));
+            continue;
+        }
+        let changed = meta
+            .mtime()
+            .saturating_mul(1000)
+            .saturating_add(meta.mtime_nsec() / 1_000_000);
+        let named = path
+            .file_name()
+            .is_some_and(|name| wanted(name.as_encoded_bytes()));
+        if named && changed < before && std::fs::remove_file(&path).is_ok() {
+            removed += 1;
         }
     }
     removed
@@ -66,5 +86,33 @@ mod tests {
         );
         assert_eq!(sweep(dir.path(), Millis::MAX), 1);
         assert!(!temp.exists() && tree.join("kept.rs").exists() && outside.exists());
+    }
+
+    #[test]
+    fn locks_of_a_dead_hub_keep_nobody_out() {
+        let dir = tempfile::tempdir().unwrap();
+        let bare = dir.path().join("projects/p/repos/main.git");
+        let kept = [
+            bare.join("HEAD"),
+            bare.join("objects/pack/x.lock"),
+            dir.path().join("projects/p/workspaces/a/main/yarn.lock"),
+        ];
+        let locks = [
+            bare.join("packed-refs.lock"),
+            bare.join("refs/heads/agent/a/work.lock"),
+            bare.join("worktrees/a/index.lock"),
+            bare.join("worktrees/a/HEAD.lock"),
+        ];
+        for file in kept.iter().chain(&locks) {
+            std::fs::create_dir_all(file.parent().unwrap()).unwrap();
+            std::fs::write(file, "x").unwrap();
+        }
+        assert_eq!(
+            break_locks(dir.path(), 0),
+            0,
+            "younger than the hub: in use"
+        );
+        assert_eq!(break_locks(dir.path(), Millis::MAX), locks.len());
+        assert!(kept.iter().all(|file| file.exists()));
     }
 }

@@ -15,6 +15,7 @@ mod leftovers;
 mod locks;
 mod repository;
 mod settings;
+mod trees;
 mod walk;
 mod worktree;
 
@@ -32,6 +33,7 @@ use crate::project::Scope;
 
 pub use locks::{RepositoryGuard, TreeGuard};
 pub use repository::{Created, default_branch};
+pub use trees::Worktree;
 pub use walk::{Step, Visit, WalkOptions, walk};
 pub use worktree::{agent_branch, branch_holder, branch_holders};
 
@@ -99,6 +101,11 @@ impl Workspaces {
     /// Removes what writes of a dead hub left behind, if it was last changed before `before`. Walks all workspaces: blocks.
     pub fn sweep(&self, before: Millis) -> usize {
         leftovers::sweep(&self.0.data, before)
+    }
+
+    /// Breaks git's locks that a dead hub took before `before`: they would keep everybody out for ever. Blocks.
+    pub fn break_locks(&self, before: Millis) -> usize {
+        leftovers::break_locks(&self.0.data, before)
     }
 
     /// The agent's files, made on first use: checked out from the default branch when the repository exists, an empty
