@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use super::{engine::Error, tools::git_export_tree::NO_COMMIT};
+use super::{cli, engine::Error, tools::git_export_tree::NO_COMMIT};
 use crate::{
     base::beneath,
     project::workspace,
@@ -29,6 +29,8 @@ pub(super) fn of(error: Error) -> ToolError {
                 .hint("make a branch of your own from it with git_create_branch")
                 .details(json!({ "branch": branch, "agent": holder }))
         }
+        Error::Protected(_) => ToolError::forbidden(said)
+            .hint("commit to a branch of your own and open a pull request with create_pull_request"),
         Error::TargetMoved { .. } => ToolError::conflict(said).hint("somebody was faster: look at get_pull_request and try again"),
         Error::TargetInUse { target, holder } => {
             ToolError::conflict(format!("branch {target:?} is checked out in the worktree of agent {holder:?}, whose files would not follow"))
@@ -48,16 +50,57 @@ pub(super) fn of(error: Error) -> ToolError {
             .hint(format!("{unstaged} changed and {untracked} untracked files wait: stage them with git_add, paths [\".\"] for all"))
             .details(json!({ "unstaged": unstaged, "untracked": untracked })),
         Error::Conflicted(paths) => ToolError::conflict("there are unresolved conflicts")
-            .hint("edit the files, then stage them with git_add")
+            .hint("decide each with git_resolve_conflict, or edit the files and stage them with git_add")
             .details(json!({ "paths": paths })),
         Error::HeadMoved(head) => ToolError::precondition_failed(format!("HEAD is {head}, not the expected_head"))
             .hint("look at git_log, then repeat with the new one")
             .details(json!({ "head": head })),
         Error::LocalChanges(paths) => ToolError::conflict("local changes would be overwritten")
-            .hint("commit them first, or pass force: true to lose them")
+            .hint("commit them with git_commit or put them aside with git_stash; git_restore loses them")
             .details(json!({ "paths": paths })),
         Error::NoMatch(path) => ToolError::not_found("path", path).hint("git_status shows what changed"),
         Error::Ignored(_) => ToolError::invalid("/paths", said).hint("pass force: true to add it all the same"),
+        Error::NoSuchPath(path) => ToolError::not_found("path", path).hint("git_list_tree shows the files of a commit"),
+        Error::IsDirectory(_) => ToolError::invalid("/path", said).hint("list it with git_list_tree"),
+        Error::IsSubmodule(_) | Error::Binary(_) => ToolError::invalid("/path", said),
+        Error::NoLine(_) => ToolError::invalid("/start_line", said),
+        Error::BadPattern(_) => ToolError::invalid("/pattern", said).hint("or pass literal: true to search for the text as it is"),
+        Error::BadTag(_) => ToolError::invalid("/name", said),
+        Error::NoTag(name) => ToolError::not_found("tag", name).hint("git_tag(action: \"list\") shows the tags there are"),
+        Error::TagExists(_) => ToolError::conflict(said).hint("choose another name, or delete it first"),
+        Error::NoBranch(name) => ToolError::not_found("branch", name).hint("git_list_branches shows the branches there are"),
+        Error::DefaultBranch(_) => ToolError::conflict(said).hint("new worktrees start from it: it can be neither renamed nor deleted"),
+        Error::Unmerged { commits, .. } => ToolError::conflict(said)
+            .hint("merge it first, or pass force: true to lose them")
+            .details(json!({ "commits": commits })),
+        Error::NoStash(number) => ToolError::not_found("stash", number).hint("git_stash(action: \"list\") shows yours"),
+        Error::StashConflicts { commit, paths } => ToolError::conflict("the stash conflicts with what was committed since")
+            .hint(format!("bring it in as a commit with git_cherry_pick(revisions: [\"{commit}\"], mainline: 1), which lets you resolve"))
+            .details(json!({ "paths": paths })),
+        Error::NothingToStash => ToolError::conflict(said).hint("pass include_untracked: true to put new files aside too"),
+        Error::Staged(paths) => ToolError::conflict("staged changes would get into it")
+            .hint("commit them with git_commit, or put them aside with git_stash")
+            .details(json!({ "paths": paths })),
+        Error::InProgress(kind) => ToolError::conflict(said)
+            .hint(format!("finish it with {0}(action: \"continue\") or take it back with {0}(action: \"abort\")", kind.tool()))
+            .details(json!({ "in_progress": kind })),
+        Error::NothingInProgress(kind) => ToolError::conflict(said)
+            .hint(format!("begin one with {}(action: \"start\")", kind.tool())),
+        Error::Interrupted(kind) => ToolError::conflict(said)
+            .hint(format!("take it back with {}(action: \"abort\") and begin again", kind.tool())),
+        Error::NothingToSkip => ToolError::invalid("/action", said).hint("continue or abort"),
+        Error::NoFastForward => ToolError::conflict(said).hint("pass fast_forward: \"auto\" to make a merge commit, or git_rebase first"),
+        Error::TooManyCommits(_) => ToolError::too_large(said).hint("bring them in with git_merge, or in smaller steps"),
+        Error::Mainline { parents: 0 | 1, .. } => ToolError::invalid("/mainline", said).hint("leave mainline out: it is no merge"),
+        Error::Mainline { .. } => ToolError::invalid("/mainline", said)
+            .hint("it is a merge: say against which parent, from 1, its changes are taken"),
+        Error::NoConflict(_) => ToolError::not_found("conflict", said).hint("git_status shows what is in conflict"),
+        Error::BadPatch(_) => ToolError::invalid("/patch", said).hint("send a unified diff, as git_diff returns it"),
+        Error::PatchMisses { path, .. } => ToolError::conflict(said)
+            .hint("nothing was changed: read the file again and make the patch anew")
+            .details(json!({ "path": path })),
+        Error::NoWorktree(agent) => ToolError::not_found("worktree", agent).hint("git_worktree(action: \"list\") shows them"),
+        Error::Cli(error) => of_cli(error),
         Error::Unsafe(_) => ToolError::conflict(said),
         Error::TooLarge(_) => ToolError::too_large(said),
         Error::Cursor(error) => error.into(),
@@ -88,6 +131,16 @@ fn of_file(error: beneath::Error) -> ToolError {
     match error {
         beneath::Error::Io(error) => error.into(),
         other => ToolError::invalid("/paths", other.to_string()),
+    }
+}
+
+fn of_cli(error: cli::Error) -> ToolError {
+    match error {
+        cli::Error::Stopped => ToolError::new(Code::Cancelled, "the call was stopped"),
+        cli::Error::TimedOut { .. } => ToolError::new(Code::DeadlineExceeded, error.to_string())
+            .hint("narrow it by paths or dates"),
+        cli::Error::TooMuch { .. } => ToolError::too_large(error.to_string()),
+        other => ToolError::internal(other),
     }
 }
 

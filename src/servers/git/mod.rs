@@ -12,18 +12,23 @@ mod review;
 mod routes;
 pub mod store;
 pub mod tools;
+mod upkeep;
 
 use git2::Repository;
 
 use crate::{
+    base::beneath::Beneath,
     project::workspace::{TreeId, Workspaces},
     tool::{WireSet, prelude::*},
 };
 
 use cli::Program;
+use engine::commit::Who;
+use upkeep::Upkeep;
 
 pub use config::Config;
-use store::GitStore;
+use model::Rule;
+use store::{GitStore, RepoKey};
 
 /// The server.
 #[derive(Debug)]
@@ -32,6 +37,7 @@ pub struct Git {
     workspaces: Workspaces,
     program: Option<Program>,
     store: GitStore,
+    upkeep: Upkeep,
 }
 
 impl Git {
@@ -40,9 +46,19 @@ impl Git {
     /// # Errors
     /// A missing git program is none: what can be done without it is.
     pub async fn open(config: Config, host: &Host) -> Result<Self, ToolError> {
-        let name = config.program.clone();
-        let found = tokio::task::spawn_blocking(move || Program::find(&name)).await;
-        let program = match found.map_err(ToolError::internal)? {
+        let (name, workspaces, now) = (
+            config.program.clone(),
+            host.workspaces.clone(),
+            host.clock.now(),
+        );
+        let ready = move || (Program::find(&name), workspaces.break_locks(now));
+        let (found, broken) = tokio::task::spawn_blocking(ready)
+            .await
+            .map_err(ToolError::internal)?;
+        if broken > 0 {
+            tracing::info!(broken, "broke locks of a dead hub");
+        }
+        let program = match found {
             Ok(program) => {
                 tracing::info!(version = program.version(), "found the git program");
                 Some(program)
@@ -53,11 +69,22 @@ impl Git {
             }
         };
         Ok(Self {
-            program,
             config,
             workspaces: host.workspaces.clone(),
             store: GitStore::new(host.db.clone()),
+            upkeep: Upkeep::start(host, program.as_ref()),
+            program,
         })
+    }
+
+    /// The agent, as the author of what it commits.
+    fn who(&self, ctx: &Ctx) -> Who {
+        let (agent, project) = (ctx.agent(), ctx.project());
+        Who {
+            name: agent.to_string(),
+            email: format!("{agent}@{project}.{}", self.config.email_domain),
+            now: ctx.now(),
+        }
     }
 
     /// Runs `work` on the caller's tree without keeping others from it.
@@ -67,12 +94,28 @@ impl Git {
         repo: Option<RepoName>,
         work: impl FnOnce(&Session, &Stop) -> Result<R, engine::Error> + Send + 'static,
     ) -> Result<R, ToolError> {
-        let tree = tree(ctx, repo)?;
-        let workspaces = self.workspaces.clone();
+        self.run(ctx, tree(ctx, repo)?, Vec::new(), work).await
+    }
+
+    async fn run<R: Send + 'static>(
+        &self,
+        ctx: &Ctx,
+        tree: TreeId,
+        rules: Vec<Rule>,
+        work: impl FnOnce(&Session, &Stop) -> Result<R, engine::Error> + Send + 'static,
+    ) -> Result<R, ToolError> {
+        self.upkeep.used(&tree, false);
+        let (workspaces, program) = (self.workspaces.clone(), self.program.clone());
         ctx.blocking(move |stop| {
-            Session::open(workspaces, tree)
-                .and_then(|s| work(&s, stop))
-                .map_err(fault::of)
+            let opened = workspaces.repository(&tree);
+            let session = Session {
+                repository: opened.map_err(|error| fault::of(error.into()))?,
+                workspaces,
+                tree,
+                git: program,
+                rules,
+            };
+            work(&session, stop).map_err(fault::of)
         })
         .await
     }
@@ -84,14 +127,18 @@ impl Git {
         repo: Option<RepoName>,
         work: impl FnOnce(&Session, &Stop) -> Result<R, engine::Error> + Send + 'static,
     ) -> Result<R, ToolError> {
-        let lock = self.workspaces.lock_tree(&tree(ctx, repo.clone())?).await;
+        let changed = tree(ctx, repo)?;
+        let lock = self.workspaces.lock_tree(&changed).await;
+        let rules = self.store.rules(&RepoKey::of(&changed)).await?;
         let locked = move |session: &Session, stop: &Stop| {
             let _lock = lock;
             work(session, stop)
         };
-        self.look(ctx, repo, locked)
-            .await
-            .inspect(|_| ctx.changed_own("git", true))
+        let done = self.run(ctx, changed.clone(), rules, locked).await;
+        done.inspect(|_| {
+            self.upkeep.used(&changed, true);
+            ctx.changed_own("git", true);
+        })
     }
 }
 
@@ -113,10 +160,14 @@ impl ToolServer for Git {
             .add::<tools::git_commit::GitCommit>()
             .add::<tools::git_log::GitLog>()
             .add::<tools::git_diff::GitDiff>()
+            .add::<tools::git_diff_unstaged::GitDiffUnstaged>()
+            .add::<tools::git_diff_staged::GitDiffStaged>()
+            .add::<tools::git_show::GitShow>()
+            .add::<tools::git_read_file::GitReadFile>()
+            .add::<tools::git_list_tree::GitListTree>()
             .add::<tools::git_list_branches::GitListBranches>()
             .add::<tools::git_create_branch::GitCreateBranch>()
             .add::<tools::git_checkout::GitCheckout>()
-            .add::<tools::git_export_tree::GitExportTree>()
             .add::<tools::create_pull_request::CreatePullRequest>()
             .add::<tools::list_pull_requests::ListPullRequests>()
             .add::<tools::get_pull_request::GetPullRequest>()
@@ -124,7 +175,25 @@ impl ToolServer for Git {
             .add::<tools::review_pull_request::ReviewPullRequest>()
             .add::<tools::merge_pull_request::MergePullRequest>()
             .add::<tools::protect_branch::ProtectBranch>()
-            .add::<tools::set_commit_status::SetCommitStatus>();
+            .add::<tools::set_commit_status::SetCommitStatus>()
+            .add::<tools::git_blame::GitBlame>()
+            .add::<tools::git_grep::GitGrep>()
+            .add::<tools::git_compare::GitCompare>()
+            .add::<tools::git_reflog::GitReflog>()
+            .add::<tools::git_list_repositories::GitListRepositories>()
+            .add::<tools::git_worktree::GitWorktree>()
+            .add::<tools::git_reset::GitReset>()
+            .add::<tools::git_restore::GitRestore>()
+            .add::<tools::git_branch::GitBranch>()
+            .add::<tools::git_tag::GitTag>()
+            .add::<tools::git_stash::GitStash>()
+            .add::<tools::git_merge::GitMerge>()
+            .add::<tools::git_rebase::GitRebase>()
+            .add::<tools::git_cherry_pick::GitCherryPick>()
+            .add::<tools::git_revert::GitRevert>()
+            .add::<tools::git_resolve_conflict::GitResolveConflict>()
+            .add::<tools::git_apply_patch::GitApplyPatch>()
+            .add::<tools::git_export_tree::GitExportTree>();
     }
 }
 
@@ -133,16 +202,35 @@ struct Session {
     repository: Repository,
     workspaces: Workspaces,
     tree: TreeId,
+    /// The git program, where there is one.
+    git: Option<Program>,
+    /// The rules of protected branches, for what changes something.
+    rules: Vec<Rule>,
 }
 
 impl Session {
-    fn open(workspaces: Workspaces, tree: TreeId) -> Result<Self, engine::Error> {
-        let repository = workspaces.repository(&tree)?;
-        Ok(Self {
-            repository,
-            workspaces,
-            tree,
-        })
+    /// Refuses to move a protected branch otherwise than by a pull request.
+    fn refuse_protected(&self, branch: &str) -> Result<(), engine::Error> {
+        if self.rules.iter().any(|rule| rule.covers(branch)) {
+            return Err(engine::Error::Protected(branch.to_owned()));
+        }
+        Ok(())
+    }
+
+    /// Runs `work` as the only one that changes refs of the repository, if the branch that HEAD is on may move.
+    fn with_head<R>(
+        &self,
+        work: impl FnOnce() -> Result<R, engine::Error>,
+    ) -> Result<R, engine::Error> {
+        if let Some(branch) = engine::name::head_branch(&self.repository)? {
+            self.refuse_protected(&branch)?;
+        }
+        self.with_refs(work)
+    }
+
+    /// The tree's files.
+    fn files(&self) -> Result<Beneath, engine::Error> {
+        Ok(self.workspaces.files(&self.tree)?)
     }
 
     /// Runs `work` as the only one that changes refs of the repository.

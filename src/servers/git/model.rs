@@ -1,5 +1,7 @@
 //! What a pull request is, and what is said of it.
 
+use globset::GlobBuilder;
+
 use crate::words;
 
 words! {
@@ -61,4 +63,14 @@ pub struct Rule {
     pub approvals: u32,
     /// Checks that must be a success.
     pub checks: Vec<String>,
+}
+
+impl Rule {
+    /// Whether it is about `branch`. One whose pattern cannot be read is about nothing: it was read when it was set.
+    pub fn covers(&self, branch: &str) -> bool {
+        let glob = GlobBuilder::new(&self.pattern)
+            .literal_separator(true)
+            .build();
+        glob.is_ok_and(|glob| glob.compile_matcher().is_match(branch))
+    }
 }

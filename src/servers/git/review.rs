@@ -1,11 +1,10 @@
 //! Pull requests where repository and database meet: what one needs for its merge, and merges that a crash cut in two.
 
 use git2::{Oid, Repository};
-use globset::GlobBuilder;
 
 use super::{
     Git,
-    engine::{self, commit::Who, pull},
+    engine::{self, pull},
     fault,
     model::{CheckState, PullState, Rule, Verdict},
     store::{PullRow, RepoKey, ReviewRow, StatusRow},
@@ -111,7 +110,7 @@ impl Git {
     ) -> Result<Option<Rule>, ToolError> {
         let rules = self.store.rules(key).await?.into_iter();
         Ok(rules
-            .filter(|rule| matches(&rule.pattern, branch))
+            .filter(|rule| rule.covers(branch))
             .reduce(|mut all, rule| {
                 all.approvals = all.approvals.max(rule.approvals);
                 all.checks.extend(rule.checks);
@@ -119,29 +118,6 @@ impl Git {
                 all.checks.dedup();
                 all
             }))
-    }
-
-    /// Refuses to move a protected branch otherwise than by a pull request.
-    pub(super) async fn refuse_protected(
-        &self,
-        key: &RepoKey,
-        branch: &str,
-    ) -> Result<(), ToolError> {
-        match self.rule(key, branch).await? {
-            None => Ok(()),
-            Some(_) => Err(ToolError::forbidden(format!("the branch {branch:?} is protected"))
-                .hint("commit to a branch of your own and open a pull request with create_pull_request")),
-        }
-    }
-
-    /// Who commits for the caller.
-    pub(super) fn who(&self, ctx: &Ctx) -> Who {
-        let (agent, project) = (ctx.agent(), ctx.project());
-        Who {
-            name: agent.to_string(),
-            email: format!("{agent}@{project}.{}", self.config.email_domain),
-            now: ctx.now(),
-        }
     }
 
     /// Whether the pull request can be merged at `ends`, and if not, why.
@@ -229,12 +205,6 @@ fn lacking(
         }
     }
     Ok(missing)
-}
-
-/// Whether a rule's pattern is about `branch`. One that cannot be read is about nothing: it was checked when it was set.
-fn matches(pattern: &str, branch: &str) -> bool {
-    let glob = GlobBuilder::new(pattern).literal_separator(true).build();
-    glob.is_ok_and(|glob| glob.compile_matcher().is_match(branch))
 }
 
 fn no_pull(number: i64) -> ToolError {

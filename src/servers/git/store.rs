@@ -12,6 +12,7 @@ pub use statuses::StatusRow;
 use crate::{
     base::ids::{ProjectId, RepoName},
     db::Db,
+    project::workspace::TreeId,
     tool::ToolError,
 };
 
@@ -22,6 +23,16 @@ pub struct RepoKey {
     pub project: ProjectId,
     /// The repository.
     pub repo: RepoName,
+}
+
+impl RepoKey {
+    /// The repository of an agent's tree.
+    pub fn of(tree: &TreeId) -> Self {
+        Self {
+            project: tree.project.clone(),
+            repo: tree.repo.clone(),
+        }
+    }
 }
 
 /// The tables in a database. Cheap to clone.

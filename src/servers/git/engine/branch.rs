@@ -3,8 +3,12 @@
 use std::path::Path;
 
 use git2::build::CheckoutBuilder;
-use git2::{CheckoutNotificationType, Commit, ErrorCode, Index, ObjectType, Oid, Repository, Tree};
+use git2::{
+    Branch, CheckoutNotificationType, Commit, ErrorCode, Index, Object, ObjectType, Oid,
+    Repository, Tree,
+};
 
+use super::integrate::state;
 use super::{Error, name, shown};
 use crate::base::beneath::{Beneath, Kind, RelPath};
 use crate::base::ids::AgentId;
@@ -42,6 +46,81 @@ pub fn create<'r>(
     }
 }
 
+/// Gives the branch `from` the name `to`; whoever is on it stays on it.
+pub fn rename(
+    repository: &Repository,
+    from: &str,
+    to: &str,
+    agent: &AgentId,
+) -> Result<Oid, Error> {
+    name::check_branch(to)?;
+    name::check_own(to, agent)?;
+    let mut branch = own(repository, from, agent)?;
+    if name::branch(repository, to)?.is_some() || has_relative(repository, to)? {
+        return Err(Error::BranchExists(to.to_owned()));
+    }
+    check_free(repository, from, agent)?;
+    let on_it = name::head_branch(repository)?.as_deref() == Some(from);
+    let renamed = branch.rename(to, false)?;
+    let commit = renamed.get().peel_to_commit()?.id();
+    if on_it {
+        repository.set_head(&format!("refs/heads/{to}"))?;
+    }
+    Ok(commit)
+}
+
+/// Deletes the branch; where it was.
+///
+/// # Errors
+/// [`Error::Unmerged`] when its commits are on no other branch, unless `force`.
+pub fn delete(
+    repository: &Repository,
+    name: &str,
+    agent: &AgentId,
+    force: bool,
+) -> Result<Oid, Error> {
+    let mut branch = own(repository, name, agent)?;
+    check_free(repository, name, agent)?;
+    if name::head_branch(repository)?.as_deref() == Some(name) {
+        return Err(Error::BranchBusy {
+            branch: name.to_owned(),
+            holder: agent.to_string(),
+        });
+    }
+    let commit = branch.get().peel_to_commit()?.id();
+    if !force {
+        let mut walk = repository.revwalk()?;
+        walk.push(commit)?;
+        for other in repository.branches(None)? {
+            let other = other?.0;
+            if other.get().name_bytes() != branch.get().name_bytes()
+                && let Some(id) = other.get().target()
+            {
+                walk.hide(id)?;
+            }
+        }
+        let commits = walk.count();
+        if commits > 0 {
+            return Err(Error::Unmerged {
+                branch: name.to_owned(),
+                commits,
+            });
+        }
+    }
+    branch.delete()?;
+    Ok(commit)
+}
+
+/// A branch that `agent` may rename or delete: there, not the default branch, not another agent's.
+fn own<'r>(repository: &'r Repository, name: &str, agent: &AgentId) -> Result<Branch<'r>, Error> {
+    let branch = name::branch(repository, name)?.ok_or_else(|| Error::NoBranch(name.to_owned()))?;
+    name::check_own(name, agent)?;
+    if name == default_branch(repository)? {
+        return Err(Error::DefaultBranch(name.to_owned()));
+    }
+    Ok(branch)
+}
+
 /// Takes back a branch that was just made.
 pub fn remove(repository: &Repository, name: &str) -> Result<(), Error> {
     match name::branch(repository, name)? {
@@ -72,6 +151,7 @@ pub fn checkout(
     agent: &AgentId,
     force: bool,
 ) -> Result<At, Error> {
+    state::refuse(repository)?;
     let branch = match name::check_branch(target) {
         Ok(()) => name::branch(repository, target)?,
         Err(_) => None,
@@ -82,7 +162,7 @@ pub fn checkout(
             return Err(Error::Unborn);
         }
         let commit = name::commit(repository, target)?;
-        tree(repository, &commit, force)?;
+        tree(repository, commit.as_object(), force)?;
         repository.set_head_detached(commit.id())?;
         return Ok(At {
             branch: None,
@@ -91,7 +171,7 @@ pub fn checkout(
     };
     check_free(repository, target, agent)?;
     let commit = branch.get().peel_to_commit()?;
-    tree(repository, &commit, force)?;
+    tree(repository, commit.as_object(), force)?;
     repository.set_head(&format!("refs/heads/{target}"))?;
     Ok(At {
         branch: Some(target.to_owned()),
@@ -145,25 +225,43 @@ fn clear_links(
     Ok(())
 }
 
-/// Makes the tree and the index those of `commit`, keeping local changes that are not in the way.
-fn tree(repository: &Repository, commit: &Commit<'_>, force: bool) -> Result<(), Error> {
+/// Makes the tree and the index those of `target`, a commit or tree, keeping local changes that are not in the way.
+pub fn tree(repository: &Repository, target: &Object<'_>, force: bool) -> Result<(), Error> {
     if force && let Some(top) = repository.workdir() {
         let (files, index) = (Beneath::open(top)?, repository.index()?);
         clear_links(
             repository,
             &index,
             &files,
-            &commit.tree()?,
+            &target.peel_to_tree()?,
             &RelPath::root(),
         )?;
     }
+    let how = if force { How::Force } else { How::Safe };
+    bring(repository, target, how)
+}
+
+/// Makes the files those of `target`, where they differ from HEAD; the index stays. Local changes that are not in the way
+/// are kept.
+pub fn files(repository: &Repository, target: &Object<'_>) -> Result<(), Error> {
+    bring(repository, target, How::FilesAlone)
+}
+
+#[derive(Clone, Copy)]
+enum How {
+    Force,
+    Safe,
+    FilesAlone,
+}
+
+fn bring(repository: &Repository, target: &Object<'_>, how: How) -> Result<(), Error> {
     let mut conflicts = Vec::new();
     let mut options = CheckoutBuilder::new();
-    if force {
-        options.force();
-    } else {
-        options.safe();
-    }
+    match how {
+        How::Force => options.force(),
+        How::Safe => options.safe(),
+        How::FilesAlone => options.safe().update_index(false),
+    };
     options.notify_on(CheckoutNotificationType::CONFLICT);
     options.notify(|_, path, _, _, _| {
         if conflicts.len() < MAX_LISTED {
@@ -171,7 +269,7 @@ fn tree(repository: &Repository, commit: &Commit<'_>, force: bool) -> Result<(),
         }
         true
     });
-    let done = repository.checkout_tree(commit.as_object(), Some(&mut options));
+    let done = repository.checkout_tree(target, Some(&mut options));
     drop(options);
     match done {
         Err(error) if error.code() == ErrorCode::Conflict => Err(Error::LocalChanges(conflicts)),

@@ -2,6 +2,7 @@
 
 use git2::{Commit, Oid, Repository, Signature, Time};
 
+use super::integrate::state;
 use super::{Error, name, shown, status};
 use crate::project::workspace::default_branch;
 
@@ -29,6 +30,14 @@ pub struct Who {
     pub now: i64,
 }
 
+impl Who {
+    /// As the author or committer of something made now.
+    pub fn signature(&self) -> Result<Signature<'static>, Error> {
+        let time = Time::new(self.now.div_euclid(1000), 0);
+        Ok(Signature::new(&self.name, &self.email, &time)?)
+    }
+}
+
 /// The new commit.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Committed {
@@ -45,6 +54,7 @@ pub struct Committed {
 
 /// Commits the index to HEAD. The caller holds the tree's lock and the repository's.
 pub fn commit(repository: &Repository, wanted: &Wanted, who: &Who) -> Result<Committed, Error> {
+    state::refuse(repository)?;
     let head = name::head(repository)?;
     check_expected(head.as_ref(), wanted.expected_head.as_deref())?;
     let mut index = repository.index()?;
@@ -70,11 +80,7 @@ pub fn commit(repository: &Repository, wanted: &Wanted, who: &Who) -> Result<Com
     if unchanged && !wanted.allow_empty && !wanted.amend {
         return Err(nothing_staged(repository)?);
     }
-    let signature = Signature::new(
-        &who.name,
-        &who.email,
-        &Time::new(who.now.div_euclid(1000), 0),
-    )?;
+    let signature = who.signature()?;
     let message = message(wanted, head.as_ref())?;
     let id = match &head {
         Some(old) if wanted.amend => old.amend(
@@ -129,7 +135,7 @@ fn start_default_branch(repository: &Repository, id: Oid) -> Result<Option<Strin
     Ok(Some(branch))
 }
 
-fn check_expected(head: Option<&Commit<'_>>, expected: Option<&str>) -> Result<(), Error> {
+pub fn check_expected(head: Option<&Commit<'_>>, expected: Option<&str>) -> Result<(), Error> {
     let Some(expected) = expected else {
         return Ok(());
     };

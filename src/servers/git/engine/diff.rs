@@ -1,18 +1,24 @@
 //! Differences, a page at a time.
 
-use git2::{Diff, DiffDelta, DiffFindOptions, DiffOptions, FileMode, Oid, Patch, Repository};
+use git2::{
+    Commit, Delta, Diff, DiffDelta, DiffFindOptions, DiffOptions, FileMode, Oid, Patch, Repository,
+};
 use serde::{Deserialize, Serialize};
 
+use super::renames::{Raw, Trees};
 use super::status::Change;
-use super::{Error, name, patch, shown};
+use super::{Backend, Error, name, patch, shown};
 use crate::base::beneath::RelPath;
+use crate::servers::git::cli::Program;
 
 /// Text of the patches on a page, in bytes.
-const PAGE_BYTES: usize = 32 * 1024;
+pub(super) const PAGE_BYTES: usize = 32 * 1024;
 /// Files larger than this are compared as binary, in bytes.
 const MAX_FILE: i64 = 4 << 20;
 /// Insertions and deletions are summed up for at most so many files.
-const MAX_SUMMED: usize = 1000;
+const MAX_SUMMED: usize = 200;
+/// Pairs of a removed and an added file above which the git program looks for renames, if it is there.
+const MANY_PAIRS: usize = 400;
 
 /// What is compared.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -69,6 +75,12 @@ pub struct Page {
     pub next: Option<After>,
 }
 
+/// What was compared, by whom.
+pub enum Compared<'r> {
+    Library(Diff<'r>),
+    Program(Trees<'r>, Vec<Raw>),
+}
+
 /// Everything that differs.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Totals {
@@ -83,23 +95,13 @@ pub type Ends = (Option<Oid>, Option<Oid>);
 /// Compares `sides`, detecting renames. Returns the commits that were compared, to bind a cursor to them.
 pub fn compare<'r>(
     repository: &'r Repository,
+    git: Option<&'r Program>,
     sides: &Sides,
     paths: &[RelPath],
     context: u32,
-) -> Result<(Diff<'r>, Ends), Error> {
-    let mut options = DiffOptions::new();
-    options
-        .context_lines(context)
-        .include_typechange(true)
-        .ignore_submodules(false)
-        .max_size(MAX_FILE);
-    options.indent_heuristic(true);
-    if !paths.iter().any(RelPath::is_root) {
-        options.disable_pathspec_match(true);
-        for path in paths {
-            options.pathspec(path.as_str());
-        }
-    }
+    stop: &dyn Fn() -> bool,
+) -> Result<(Compared<'r>, Ends), Error> {
+    let mut options = options(paths, context);
     let (mut diff, ends) = match sides {
         Sides::Unstaged => (
             repository.diff_index_to_workdir(None, Some(&mut options))?,
@@ -116,43 +118,118 @@ pub fn compare<'r>(
             to,
             merge_base,
         } => {
-            let to = name::commit(repository, to.as_deref().unwrap_or("HEAD"))?;
-            let from = match from {
-                Some(from) => Some(name::commit(repository, from)?),
-                None => to.parents().next(),
-            };
-            let from = match from {
-                Some(from) if *merge_base => {
-                    let base = super::found(repository.merge_base(from.id(), to.id()))?;
-                    base.map(|base| repository.find_commit(base)).transpose()?
-                }
-                from => from,
-            };
+            let (from, to) = range(repository, from.as_deref(), to.as_deref(), *merge_base)?;
             let old = from.as_ref().map(git2::Commit::tree).transpose()?;
-            let diff = repository.diff_tree_to_tree(
-                old.as_ref(),
-                Some(&to.tree()?),
-                Some(&mut options),
-            )?;
-            (diff, (from.map(|from| from.id()), Some(to.id())))
+            let new = to.tree()?;
+            let diff =
+                repository.diff_tree_to_tree(old.as_ref(), Some(&new), Some(&mut options))?;
+            let ends = (from.map(|from| from.id()), Some(to.id()));
+            if let (Some(git), Some(old)) = (git, &old)
+                && is_rename_heavy(&diff)
+            {
+                let trees = Trees {
+                    repository,
+                    git,
+                    old: old.id(),
+                    new: new.id(),
+                    context,
+                };
+                let all = trees.list(paths, stop)?;
+                return Ok((Compared::Program(trees, all), ends));
+            }
+            (diff, ends)
         }
     };
     diff.find_similar(Some(DiffFindOptions::new().renames(true)))?;
-    Ok((diff, ends))
+    Ok((Compared::Library(diff), ends))
 }
 
-/// How many files differ, without looking into them.
-pub fn count(diff: &Diff<'_>) -> Totals {
-    Totals {
-        files: diff.deltas().len(),
-        lines: None,
+/// The commits of a range: `from` defaults to the first parent of `to`, and `to` to HEAD.
+fn range<'r>(
+    repository: &'r Repository,
+    from: Option<&str>,
+    to: Option<&str>,
+    merge_base: bool,
+) -> Result<(Option<Commit<'r>>, Commit<'r>), Error> {
+    let to = name::commit(repository, to.unwrap_or("HEAD"))?;
+    let from = match from {
+        Some(from) => Some(name::commit(repository, from)?),
+        None => to.parents().next(),
+    };
+    let from = match from {
+        Some(from) if merge_base => {
+            let base = super::found(repository.merge_base(from.id(), to.id()))?;
+            base.map(|base| repository.find_commit(base)).transpose()?
+        }
+        from => from,
+    };
+    Ok((from, to))
+}
+
+fn options(paths: &[RelPath], context: u32) -> DiffOptions {
+    let mut options = DiffOptions::new();
+    options
+        .context_lines(context)
+        .include_typechange(true)
+        .ignore_submodules(false)
+        .indent_heuristic(true)
+        .max_size(MAX_FILE);
+    if !paths.iter().any(RelPath::is_root) {
+        options.disable_pathspec_match(true);
+        for path in paths {
+            options.pathspec(path.as_str());
+        }
+    }
+    options
+}
+
+/// Whether looking for renames means comparing many files with many.
+fn is_rename_heavy(diff: &Diff<'_>) -> bool {
+    let count = |wanted| {
+        diff.deltas()
+            .filter(|delta| delta.status() == wanted)
+            .count()
+    };
+    count(Delta::Added) * count(Delta::Deleted) > MANY_PAIRS
+}
+
+impl Compared<'_> {
+    pub fn backend(&self) -> Backend {
+        match self {
+            Self::Library(_) => Backend::Libgit2,
+            Self::Program(..) => Backend::Git,
+        }
+    }
+
+    /// How much differs in all; with `lines` those are counted too, unless there are too many files.
+    pub fn totals(&self, lines: bool) -> Result<Totals, Error> {
+        match self {
+            Self::Library(diff) => totals(diff, lines),
+            Self::Program(_, all) => Ok(Totals {
+                files: all.len(),
+                lines: None,
+            }),
+        }
+    }
+
+    /// The files after `after`, at most `limit`.
+    pub fn page(
+        &self,
+        format: Format,
+        after: Option<&After>,
+        limit: usize,
+        stop: &dyn Fn() -> bool,
+    ) -> Result<Page, Error> {
+        match self {
+            Self::Library(diff) => page(diff, format, after, limit, stop),
+            Self::Program(trees, all) => trees.page(all, format, after, limit, stop),
+        }
     }
 }
 
-/// How much differs in all.
-pub fn totals(diff: &Diff<'_>) -> Result<Totals, Error> {
+fn totals(diff: &Diff<'_>, lines: bool) -> Result<Totals, Error> {
     let files = diff.deltas().len();
-    let lines = if files <= MAX_SUMMED {
+    let lines = if lines && files <= MAX_SUMMED {
         let stats = diff.stats()?;
         Some((stats.insertions(), stats.deletions()))
     } else {
@@ -162,7 +239,7 @@ pub fn totals(diff: &Diff<'_>) -> Result<Totals, Error> {
 }
 
 /// The files after `after`, at most `limit`.
-pub fn page(
+fn page(
     diff: &Diff<'_>,
     format: Format,
     after: Option<&After>,

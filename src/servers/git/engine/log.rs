@@ -5,8 +5,9 @@ use std::path::Path;
 use git2::{Commit, DiffOptions, Oid, Repository, Sort, Tree};
 use serde::{Deserialize, Serialize};
 
-use super::{Error, name, shown};
+use super::{Backend, Error, name, shown};
 use crate::base::beneath::RelPath;
+use crate::servers::git::cli::{Place, Program, Word};
 
 /// Most commits looked at for one page; a filter that matches little then continues on the next.
 const MAX_SCANNED: usize = 50_000;
@@ -34,6 +35,8 @@ pub struct After {
     tip: String,
     hide: Option<String>,
     last: String,
+    /// Commits on the pages before.
+    seen: usize,
 }
 
 /// One page of commits.
@@ -41,54 +44,164 @@ pub struct After {
 pub struct Page<'r> {
     pub commits: Vec<Commit<'r>>,
     pub next: Option<After>,
+    pub backend: Backend,
+    ends: Ends,
+    seen: usize,
+}
+
+/// What is listed: all that `tip` reaches and `hide` does not.
+#[derive(Debug, Clone, Copy)]
+struct Ends {
     tip: Oid,
     hide: Option<Oid>,
+}
+
+impl Ends {
+    fn after(self, last: Oid, seen: usize) -> After {
+        After {
+            tip: self.tip.to_string(),
+            hide: self.hide.map(|hide| hide.to_string()),
+            last: last.to_string(),
+            seen,
+        }
+    }
 }
 
 impl Page<'_> {
     /// Where the page ends if only its first `count` commits are shown.
     pub fn end_after(&self, count: usize) -> Option<After> {
         let last = self.commits.get(count.checked_sub(1)?)?.id();
-        Some(After {
-            tip: self.tip.to_string(),
-            hide: self.hide.map(|hide| hide.to_string()),
-            last: last.to_string(),
-        })
+        Some(self.ends.after(last, self.seen + count))
     }
 }
 
 /// Commits reachable from `revision` (HEAD when `None`; `a..b` leaves out what `a` reaches), newest first.
+///
+/// The git program is asked for the history of paths and for changed text, of which libgit2 looks at every commit.
 pub fn log<'r>(
     repository: &'r Repository,
+    git: Option<&Program>,
     revision: Option<&str>,
     filter: &Filter,
     after: Option<&After>,
     limit: usize,
     stop: &dyn Fn() -> bool,
 ) -> Result<Page<'r>, Error> {
-    let (tip, hide) = match after {
-        Some(after) => (
-            oid(&after.tip)?,
-            after.hide.as_deref().map(oid).transpose()?,
-        ),
+    let ends = match after {
+        Some(after) => Ends {
+            tip: oid(&after.tip)?,
+            hide: after.hide.as_deref().map(oid).transpose()?,
+        },
         None => ends(repository, revision.unwrap_or("HEAD"))?,
     };
+    // The program compares case by the rules of ASCII alone.
+    let plain = [&filter.author, &filter.grep]
+        .into_iter()
+        .flatten()
+        .all(|text| text.is_ascii());
+    match git {
+        Some(git)
+            if plain
+                && (filter.pickaxe.is_some()
+                    || filter.paths.iter().any(|path| !path.is_root())) =>
+        {
+            by_program(repository, git, ends, filter, after, limit, stop)
+        }
+        _ => by_library(repository, ends, filter, after, limit, stop),
+    }
+}
+
+fn by_program<'r>(
+    repository: &'r Repository,
+    git: &Program,
+    ends: Ends,
+    filter: &Filter,
+    after: Option<&After>,
+    limit: usize,
+    stop: &dyn Fn() -> bool,
+) -> Result<Page<'r>, Error> {
+    let seen = after.map_or(0, |after| after.seen);
+    let mut command = git
+        .command(Place::bare(repository), "log")
+        .flag("--format=%H")
+        .flag("--no-ext-diff")
+        .flag("--no-textconv")
+        .flag("--no-mailmap")
+        .flag("--no-decorate")
+        .flag("--no-patch")
+        .flag("--regexp-ignore-case")
+        .flag("--fixed-strings")
+        .option("--skip=", seen.to_string())
+        .option("--max-count=", (limit + 1).to_string());
+    if filter.first_parent {
+        command = command.flag("--first-parent");
+    }
+    for (option, value) in [
+        ("--author=", &filter.author),
+        ("--grep=", &filter.grep),
+        ("-S", &filter.pickaxe),
+    ] {
+        if let Some(value) = value {
+            command = command.option(option, value);
+        }
+    }
+    for (option, value) in [("--max-age=", filter.since), ("--min-age=", filter.until)] {
+        if let Some(value) = value {
+            command = command.option(option, value.to_string());
+        }
+    }
+    command = command.word(Word::object(ends.tip));
+    if let Some(hide) = ends.hide {
+        command = command.word(Word::not(hide));
+    }
+    let said = command
+        .paths(filter.paths.iter().filter(|path| !path.is_root()))
+        .output(stop)?;
+    let mut commits = Vec::new();
+    for line in shown(&said).lines() {
+        commits.push(repository.find_commit(oid(line)?)?);
+    }
+    let more = commits.len() > limit;
+    commits.truncate(limit);
+    let mut page = Page {
+        commits,
+        next: None,
+        backend: Backend::Git,
+        ends,
+        seen,
+    };
+    if more {
+        page.next = page.end_after(page.commits.len());
+    }
+    Ok(page)
+}
+
+fn by_library<'r>(
+    repository: &'r Repository,
+    ends: Ends,
+    filter: &Filter,
+    after: Option<&After>,
+    limit: usize,
+    stop: &dyn Fn() -> bool,
+) -> Result<Page<'r>, Error> {
     let mut walk = repository.revwalk()?;
     walk.set_sorting(Sort::NONE)?;
     if filter.first_parent {
         walk.simplify_first_parent()?;
     }
-    walk.push(tip)?;
-    if let Some(hide) = hide {
+    walk.push(ends.tip)?;
+    if let Some(hide) = ends.hide {
         walk.hide(hide)?;
     }
     let last = after.map(|after| oid(&after.last)).transpose()?;
+    let before = after.map_or(0, |after| after.seen);
     let mut skipping = last.is_some();
     let mut page = Page {
         commits: Vec::new(),
         next: None,
-        tip,
-        hide,
+        backend: Backend::Libgit2,
+        ends,
+        seen: before,
     };
     let mut scanned = 0;
     let mut seen = None;
@@ -102,11 +215,7 @@ pub fn log<'r>(
             continue;
         }
         if page.commits.len() == limit || scanned == MAX_SCANNED {
-            page.next = seen.map(|last: Oid| After {
-                tip: tip.to_string(),
-                hide: hide.map(|hide| hide.to_string()),
-                last: last.to_string(),
-            });
+            page.next = seen.map(|last: Oid| ends.after(last, before + page.commits.len()));
             break;
         }
         scanned += 1;
@@ -123,7 +232,7 @@ fn oid(text: &str) -> Result<Oid, Error> {
     Oid::from_str(text).map_err(|_| Error::NoSuchRevision(text.to_owned()))
 }
 
-fn ends(repository: &Repository, revision: &str) -> Result<(Oid, Option<Oid>), Error> {
+fn ends(repository: &Repository, revision: &str) -> Result<Ends, Error> {
     let id = |revision: &str| {
         let revision = if revision.is_empty() {
             "HEAD"
@@ -136,8 +245,14 @@ fn ends(repository: &Repository, revision: &str) -> Result<(Oid, Option<Oid>), E
         return Err(Error::BadRevision(revision.to_owned()));
     }
     match revision.split_once("..") {
-        Some((from, to)) => Ok((id(to)?, Some(id(from)?))),
-        None => Ok((id(revision)?, None)),
+        Some((from, to)) => Ok(Ends {
+            tip: id(to)?,
+            hide: Some(id(from)?),
+        }),
+        None => Ok(Ends {
+            tip: id(revision)?,
+            hide: None,
+        }),
     }
 }
 

@@ -1,28 +1,55 @@
 //! The work on repositories by libgit2, knowing nothing of MCP, HTTP or SQL.
 //!
 //! libgit2 runs no hook, no external filter, diff or text conversion driver and no fsmonitor, whatever config or
-//! attributes say; there is no other back end here.
+//! attributes say. Where it is slow and the git program is there, that is asked instead, see [`super::cli`].
 
 pub mod add;
+pub mod apply;
+pub mod blame;
+pub mod blob;
 pub mod branch;
 pub mod commit;
+pub mod compare;
 pub mod diff;
 pub mod export;
+pub mod grep;
+pub mod integrate;
 pub mod log;
+pub mod merge;
 pub mod name;
 pub mod patch;
+mod patch_text;
 pub mod pull;
+pub mod reflog;
+pub mod renames;
+pub mod reset;
+pub mod stash;
 pub mod status;
+pub mod tag;
 pub mod when;
 
 #[cfg(test)]
 mod tests;
 
-use git2::ErrorCode;
+use git2::{ErrorCode, Oid};
+use schemars::JsonSchema;
+use serde::Serialize;
 
+use super::cli;
 use crate::base::beneath::{self, PathError};
 use crate::base::paging::BadCursor;
 use crate::project::workspace;
+use integrate::Kind;
+
+/// Who did the work, where there are two that can.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+#[schemars(inline)]
+pub enum Backend {
+    /// The git program.
+    Git,
+    Libgit2,
+}
 
 /// Why a git operation was refused or failed.
 #[derive(Debug, thiserror::Error)]
@@ -43,6 +70,8 @@ pub enum Error {
     BranchBusy { branch: String, holder: String },
     #[error("the branch {0:?} belongs to another agent")]
     ForeignBranch(String),
+    #[error("the branch {0:?} is protected")]
+    Protected(String),
     #[error("the branch {target:?} has moved to {now}")]
     TargetMoved { target: String, now: String },
     #[error("the branch {target:?} is checked out by {holder}")]
@@ -69,8 +98,64 @@ pub enum Error {
     Unsafe(String),
     #[error("the tree is larger than {0} bytes")]
     TooLarge(u64),
+    #[error("{0} is not there in this commit")]
+    NoSuchPath(String),
+    #[error("{0} is a directory")]
+    IsDirectory(String),
+    #[error("{0} is a submodule, whose files are in another repository")]
+    IsSubmodule(String),
+    #[error("{0} is a binary file, which has no lines")]
+    Binary(String),
+    #[error("the file has {0} lines")]
+    NoLine(usize),
+    #[error("not a regular expression: {0}")]
+    BadPattern(String),
+    #[error("{0:?} is no tag")]
+    NoTag(String),
+    #[error("{0:?} is not a name for a tag")]
+    BadTag(String),
+    #[error("the tag {0:?} exists already")]
+    TagExists(String),
+    #[error("there is no branch {0:?}")]
+    NoBranch(String),
+    #[error("the branch {0:?} is the default branch")]
+    DefaultBranch(String),
+    #[error("the branch {branch:?} has {commits} commits that no other branch has")]
+    Unmerged { branch: String, commits: usize },
+    #[error("there is no stash number {0}")]
+    NoStash(usize),
+    #[error("there is nothing to stash")]
+    NothingToStash,
+    #[error("the stash conflicts with what was committed since in {paths:?}")]
+    StashConflicts { commit: Oid, paths: Vec<String> },
+    #[error("changes are staged in {0:?}")]
+    Staged(Vec<String>),
+    #[error("a {} is under way", .0.tool())]
+    InProgress(Kind),
+    #[error("no {} is under way", .0.tool())]
+    NothingInProgress(Kind),
+    #[error("the hub ended in the middle of this {}", .0.tool())]
+    Interrupted(Kind),
+    #[error("a merge has no single commit to skip")]
+    NothingToSkip,
+    #[error("it cannot be fast-forwarded: both sides have commits of their own")]
+    NoFastForward,
+    #[error("more than {0} commits")]
+    TooManyCommits(usize),
+    #[error("commit {commit} has {parents} parents")]
+    Mainline { commit: Oid, parents: usize },
+    #[error("{0} is not in conflict")]
+    NoConflict(String),
+    #[error("the patch cannot be read: {0}")]
+    BadPatch(String),
+    #[error("the patch does not apply to {path}: {why}")]
+    PatchMisses { path: String, why: String },
+    #[error("agent {0:?} has no worktree of this repository")]
+    NoWorktree(String),
     #[error("stopped")]
     Stopped,
+    #[error(transparent)]
+    Cli(#[from] cli::Error),
     #[error(transparent)]
     Cursor(#[from] BadCursor),
     #[error(transparent)]

@@ -1,6 +1,6 @@
 //! Revisions, branches and paths as callers write them.
 
-use git2::{Branch, BranchType, Commit, Reference, Repository};
+use git2::{Branch, BranchType, Commit, Oid, Reference, Repository, Sort};
 
 use super::{Error, found};
 use crate::base::beneath::RelPath;
@@ -35,6 +35,32 @@ pub fn commit<'r>(repository: &'r Repository, revision: &str) -> Result<Commit<'
         .revparse_single(revision)
         .map_err(|_| missing())?;
     object.peel_to_commit().map_err(|_| missing())
+}
+
+/// The commits that `revisions` name, in order; of a range `a..b` those that `b` reaches and `a` does not, oldest first.
+pub fn commits(
+    repository: &Repository,
+    revisions: &[String],
+    most: usize,
+) -> Result<Vec<Oid>, Error> {
+    let mut all = Vec::new();
+    for revision in revisions {
+        let Some((from, to)) = revision.split_once("..") else {
+            all.push(commit(repository, revision)?.id());
+            continue;
+        };
+        let mut walk = repository.revwalk()?;
+        walk.set_sorting(Sort::TOPOLOGICAL | Sort::REVERSE)?;
+        walk.push(commit(repository, to)?.id())?;
+        walk.hide(commit(repository, from)?.id())?;
+        for id in walk {
+            all.push(id?);
+            if all.len() > most {
+                return Err(Error::TooManyCommits(most));
+            }
+        }
+    }
+    Ok(all)
 }
 
 /// HEAD's commit, `None` before the first.
@@ -89,7 +115,8 @@ pub fn paths(texts: &[String]) -> Result<Vec<RelPath>, Error> {
     texts.iter().map(|text| path(text)).collect()
 }
 
-fn path(text: &str) -> Result<RelPath, Error> {
+/// A path below the top of the tree, as [`paths`] takes them.
+pub fn path(text: &str) -> Result<RelPath, Error> {
     let trimmed = if text.len() > 1 {
         text.strip_suffix('/').unwrap_or(text)
     } else {

@@ -7,6 +7,7 @@ use crate::{
     base::{beneath::RelPath, clock::rfc3339},
     servers::git::{
         Git,
+        cli::Program,
         engine::{
             Error,
             diff::{self, After, Sides},
@@ -211,11 +212,15 @@ impl Tool for GetPullRequest {
         let include = args.include.unwrap_or_else(|| USUAL.to_vec());
         let open = row.state()? == PullState::Open;
         let seen = {
-            let (row, include, cursor) = (row.clone(), include.clone(), args.cursor);
-            let question = (ctx.scope().clone(), key.repo.to_string(), row.number);
-            let look = move |repository: &Repository, stop: &Stop| {
-                look(repository, &row, open, &include, &question, cursor, stop)
+            let asked = Asked {
+                git: server.program.clone(),
+                row: row.clone(),
+                open,
+                include: include.clone(),
+                question: (ctx.scope().clone(), key.repo.to_string(), row.number),
+                cursor: args.cursor,
             };
+            let look = move |repository: &Repository, stop: &Stop| asked.look(repository, stop);
             server.look_bare(ctx, &key, look).await?
         };
         let merge = if open {
@@ -265,96 +270,95 @@ impl Tool for GetPullRequest {
     }
 }
 
-fn look(
-    repository: &Repository,
-    row: &PullRow,
+/// What is looked at in the repository.
+struct Asked {
+    git: Option<Program>,
+    row: PullRow,
     open: bool,
-    include: &[Include],
-    question: &(Scope, String, i64),
+    include: Vec<Include>,
+    question: (Scope, String, i64),
     cursor: Option<String>,
-    stop: &Stop,
-) -> Result<Seen, Error> {
-    // Of one that is closed both ends are kept: its branches may be gone.
-    let ends = match (&row.head, &row.base) {
-        (Some(head), Some(base)) if !open => {
-            pull::between(repository, Oid::from_str(head)?, Oid::from_str(base)?)?
-        }
-        _ => pull::ends(repository, &row.source, &row.target)?,
-    };
-    let conflicts = if open {
-        pull::conflicts(repository, &ends)?
-    } else {
-        Vec::new()
-    };
-    let sides = Sides::Range {
-        from: Some(ends.base.to_string()),
-        to: Some(ends.head.to_string()),
-        merge_base: true,
-    };
-    let root: [RelPath; 0] = [];
-    let stopped = || stop.is_set();
-    let (found, _) = diff::compare(repository, &sides, &root, 3)?;
-    let files = if include.contains(&Include::Files) {
-        let page = diff::page(&found, diff::Format::Stat, None, MAX_FILES, &stopped)?;
-        let item = |file: diff::FileDiff| FileItem {
-            path: file.path,
-            change: file.change,
-            insertions: file.insertions,
-            deletions: file.deletions,
+}
+
+impl Asked {
+    fn look(self, repository: &Repository, stop: &Stop) -> Result<Seen, Error> {
+        // Of one that is closed both ends are kept: its branches may be gone.
+        let ends = match (&self.row.head, &self.row.base) {
+            (Some(head), Some(base)) if !self.open => {
+                pull::between(repository, Oid::from_str(head)?, Oid::from_str(base)?)?
+            }
+            _ => pull::ends(repository, &self.row.source, &self.row.target)?,
         };
-        Some(Files {
-            total: diff::count(&found).files,
-            items: page.items.into_iter().map(item).collect(),
+        let conflicts = if self.open {
+            pull::conflicts(repository, &ends)?
+        } else {
+            Vec::new()
+        };
+        let sides = Sides::Range {
+            from: Some(ends.base.to_string()),
+            to: Some(ends.head.to_string()),
+            merge_base: true,
+        };
+        let root: [RelPath; 0] = [];
+        let stopped = || stop.is_set();
+        let (found, _) = diff::compare(repository, self.git.as_ref(), &sides, &root, 3, &stopped)?;
+        let files = if self.include.contains(&Include::Files) {
+            let page = found.page(diff::Format::Stat, None, MAX_FILES, &stopped)?;
+            let item = |file: diff::FileDiff| FileItem {
+                path: file.path,
+                change: file.change,
+                insertions: file.insertions,
+                deletions: file.deletions,
+            };
+            Some(Files {
+                total: found.totals(false)?.files,
+                items: page.items.into_iter().map(item).collect(),
+            })
+        } else {
+            None
+        };
+        let commits = if self.include.contains(&Include::Commits) {
+            let item = |commit: git2::Commit<'_>| CommitItem {
+                commit: commit.id().to_string(),
+                subject: commit
+                    .summary_bytes()
+                    .map(shown)
+                    .unwrap_or_default()
+                    .chars()
+                    .take(200)
+                    .collect(),
+                author: shown(commit.author().name_bytes()),
+            };
+            let commits = pull::commits(repository, &ends, MAX_COMMITS)?;
+            Some(commits.into_iter().map(item).collect())
+        } else {
+            None
+        };
+        let diff = if self.include.contains(&Include::Diff) {
+            // Bound to the commits too: when a branch moved, its pages do not join.
+            let binding = (&self.question, ends.head.to_string(), ends.base.to_string());
+            let after: Option<After> = self
+                .cursor
+                .map(|cursor| paging::decode(&binding, &cursor))
+                .transpose()?;
+            let page = found.page(diff::Format::Patch, after.as_ref(), MAX_FILES, &stopped)?;
+            let text: String = page
+                .items
+                .iter()
+                .map(|file| format!("{}\n{}\n", file.path, file.patch))
+                .collect();
+            Some((text, page.next.map(|next| paging::encode(&binding, &next))))
+        } else {
+            None
+        };
+        Ok(Seen {
+            ends,
+            conflicts,
+            files,
+            commits,
+            diff,
         })
-    } else {
-        None
-    };
-    let commits = if include.contains(&Include::Commits) {
-        let item = |commit: git2::Commit<'_>| CommitItem {
-            commit: commit.id().to_string(),
-            subject: commit
-                .summary_bytes()
-                .map(shown)
-                .unwrap_or_default()
-                .chars()
-                .take(200)
-                .collect(),
-            author: shown(commit.author().name_bytes()),
-        };
-        let commits = pull::commits(repository, &ends, MAX_COMMITS)?;
-        Some(commits.into_iter().map(item).collect())
-    } else {
-        None
-    };
-    let diff = if include.contains(&Include::Diff) {
-        // Bound to the commits too: when a branch moved, its pages do not join.
-        let binding = (question, ends.head.to_string(), ends.base.to_string());
-        let after: Option<After> = cursor
-            .map(|cursor| paging::decode(&binding, &cursor))
-            .transpose()?;
-        let page = diff::page(
-            &found,
-            diff::Format::Patch,
-            after.as_ref(),
-            MAX_FILES,
-            &stopped,
-        )?;
-        let text: String = page
-            .items
-            .iter()
-            .map(|file| format!("{}\n{}\n", file.path, file.patch))
-            .collect();
-        Some((text, page.next.map(|next| paging::encode(&binding, &next))))
-    } else {
-        None
-    };
-    Ok(Seen {
-        ends,
-        conflicts,
-        files,
-        commits,
-        diff,
-    })
+    }
 }
 
 async fn reviews(server: &Git, key: &RepoKey, number: i64) -> Result<Vec<Review>, ToolError> {

@@ -3,11 +3,7 @@
 use crate::{
     servers::git::{
         Git,
-        engine::{
-            commit::{self, Wanted},
-            name,
-        },
-        review,
+        engine::commit::{self, Wanted},
     },
     tool::prelude::*,
 };
@@ -37,10 +33,13 @@ pub struct Args {
     /// Refuse unless HEAD is this commit (its id, or at least 7 digits of it), or `unborn` before the first commit.
     #[garde(length(bytes, min = 1, max = 64))]
     pub expected_head: Option<String>,
+    /// Must be left out or false: the hub holds no key to sign with.
+    #[serde(default)]
+    pub sign: bool,
 }
 
 #[allow(clippy::trivially_copy_pass_by_ref)] // garde's signature
-fn no_nul(text: &str, _: &()) -> garde::Result {
+pub(super) fn no_nul(text: &str, _: &()) -> garde::Result {
     if text.contains('\0') || text.trim().is_empty() {
         return Err(garde::Error::new("is empty or holds a NUL character"));
     }
@@ -98,12 +97,11 @@ impl Tool for GitCommit {
         if args.message.is_none() && !args.amend {
             return Err(ToolError::invalid("/message", "is required"));
         }
-        let key = review::key(ctx, args.repo.clone())?;
-        let branch = server.look(ctx, args.repo.clone(), |session, _| {
-            name::head_branch(&session.repository)
-        });
-        if let Some(branch) = branch.await? {
-            server.refuse_protected(&key, &branch).await?;
+        if args.sign {
+            return Err(ToolError::invalid(
+                "/sign",
+                "the hub holds no key to sign commits with: leave it out",
+            ));
         }
         let who = server.who(ctx);
         let wanted = Wanted {
@@ -116,7 +114,7 @@ impl Tool for GitCommit {
         server
             .change(ctx, args.repo, move |session, _| {
                 let done =
-                    session.with_refs(|| commit::commit(&session.repository, &wanted, &who))?;
+                    session.with_head(|| commit::commit(&session.repository, &wanted, &who))?;
                 Ok(Output {
                     commit: done.id.to_string(),
                     parents: done.parents.iter().map(ToString::to_string).collect(),
@@ -191,12 +189,51 @@ mod tests {
         .await;
     }
 
+    #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+    async fn sixteen_committers_at_once_lose_nothing() {
+        let team = team().await;
+        save(&team, "start", "1").await;
+        let committers = (0..16).map(|n| {
+            let team = team.clone();
+            tokio::spawn(async move {
+                let path = format!("file-{n}");
+                write(&team, &path, "x");
+                loop {
+                    let head = ok(&team, "git_status", json!({})).await["head"].clone();
+                    ok(&team, "git_add", json!({"paths": [path]})).await;
+                    let args = json!({"message": path, "expected_head": head, "allow_empty": true});
+                    match team.call_json("git_commit", args).await {
+                        Ok(done) => {
+                            assert_eq!(done["parents"], json!([head]), "nobody came in between");
+                            return done["commit"].clone();
+                        }
+                        Err(error) => assert_eq!(error.code, Code::PreconditionFailed),
+                    }
+                }
+            })
+        });
+        let mut made = Vec::new();
+        for committer in committers.collect::<Vec<_>>() {
+            made.push(committer.await.unwrap());
+        }
+        let log = ok(&team, "git_log", json!({"max_count": 100})).await;
+        let all = log["items"].as_array().unwrap();
+        assert_eq!(all.len(), 17);
+        assert!(
+            made.iter()
+                .all(|id| all.iter().any(|item| item["commit"] == *id))
+        );
+        let tree = ok(&team, "git_list_tree", json!({})).await;
+        assert_eq!(tree["items"].as_array().unwrap().len(), 17);
+    }
+
     #[tokio::test]
     async fn bad_messages_and_people_are_refused() {
         let team = team().await;
         for args in [
             json!({}),
             json!({"message": " "}),
+            json!({"message": "a", "sign": true}),
             json!({"message": "a\0b"}),
             json!({"message": "a", "co_authors": ["Bea"]}),
             json!({"message": "a", "co_authors": ["Bea <b@x>\nEvil: yes <c@x>"]}),

@@ -4,6 +4,7 @@ use crate::{
     servers::git::{
         Git,
         engine::{
+            Backend,
             diff::{self, After, FileDiff, Sides},
             name,
             status::Change,
@@ -85,12 +86,29 @@ pub struct Args {
     pub cursor: Option<String>,
 }
 
-fn three() -> u32 {
+pub(super) fn three() -> u32 {
     3
 }
 
 fn fifty() -> u32 {
     50
+}
+
+impl Default for Args {
+    fn default() -> Self {
+        Self {
+            repo: None,
+            mode: Mode::default(),
+            from: None,
+            to: None,
+            merge_base: false,
+            paths: Vec::new(),
+            format: Format::default(),
+            context_lines: three(),
+            limit: fifty(),
+            cursor: None,
+        }
+    }
 }
 
 /// One file that differs.
@@ -147,6 +165,8 @@ pub struct Output {
     /// Pass as `cursor` for the next page, when there is one.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub next_cursor: Option<String>,
+    /// Who compared: the `git` program or `libgit2`.
+    pub backend: Backend,
 }
 
 impl Tool for GitDiff {
@@ -161,51 +181,66 @@ impl Tool for GitDiff {
     const ACCESS: Access = Access::Read;
 
     async fn run(server: &Git, ctx: &Ctx, args: Args) -> Result<Output, ToolError> {
-        let paths = name::paths(&args.paths).map_err(fault::of)?;
-        let sides = sides(&args)?;
-        let format = match args.format {
-            Format::Patch => diff::Format::Patch,
-            Format::Stat => diff::Format::Stat,
-            Format::NameStatus => diff::Format::NameStatus,
-            Format::Word => diff::Format::Word,
-        };
-        let cursor = args.cursor.clone();
-        let limit = args.limit as usize;
-        let question = (
-            ctx.scope().clone(),
-            Args {
-                cursor: None,
-                limit: 0,
-                ..args.clone()
-            },
-        );
-        server
-            .look(ctx, args.repo, move |session, stop| {
-                let (found, (from, to)) =
-                    diff::compare(&session.repository, &sides, &paths, args.context_lines)?;
-                let (from, to) = (from.map(|id| id.to_string()), to.map(|id| id.to_string()));
-                // Bound to the commits too: when a branch moved, its pages do not join.
-                let binding = (question, from.clone(), to.clone());
-                let after: Option<After> = cursor
-                    .map(|cursor| paging::decode(&binding, &cursor))
-                    .transpose()?;
-                let page = diff::page(&found, format, after.as_ref(), limit, &|| stop.is_set())?;
-                let totals = if format == diff::Format::NameStatus {
-                    diff::count(&found)
-                } else {
-                    diff::totals(&found)?
-                };
-                Ok(Output {
-                    from,
-                    to,
-                    files_changed: totals.files,
-                    insertions: totals.lines.map(|(insertions, _)| insertions),
-                    deletions: totals.lines.map(|(_, deletions)| deletions),
-                    items: page.items.into_iter().map(Item::from).collect(),
-                    next_cursor: page.next.map(|next| paging::encode(&binding, &next)),
-                })
+        answer(server, ctx, args).await
+    }
+}
+
+/// What `git_diff` answers; for the tools that ask it a narrower question too.
+pub(super) async fn answer(server: &Git, ctx: &Ctx, args: Args) -> Result<Output, ToolError> {
+    let paths = name::paths(&args.paths).map_err(fault::of)?;
+    let sides = sides(&args)?;
+    let format = args.format.of_engine();
+    let cursor = args.cursor.clone();
+    let limit = args.limit as usize;
+    let question = (
+        ctx.scope().clone(),
+        Args {
+            cursor: None,
+            limit: 0,
+            ..args.clone()
+        },
+    );
+    server
+        .look(ctx, args.repo, move |session, stop| {
+            let stop = || stop.is_set();
+            let (found, (from, to)) = diff::compare(
+                &session.repository,
+                session.git.as_ref(),
+                &sides,
+                &paths,
+                args.context_lines,
+                &stop,
+            )?;
+            let (from, to) = (from.map(|id| id.to_string()), to.map(|id| id.to_string()));
+            // Bound to the commits too: when a branch moved, its pages do not join.
+            let binding = (question, from.clone(), to.clone());
+            let after: Option<After> = cursor
+                .map(|cursor| paging::decode(&binding, &cursor))
+                .transpose()?;
+            let page = found.page(format, after.as_ref(), limit, &stop)?;
+            let totals = found.totals(format != diff::Format::NameStatus)?;
+            Ok(Output {
+                from,
+                to,
+                files_changed: totals.files,
+                insertions: totals.lines.map(|(insertions, _)| insertions),
+                deletions: totals.lines.map(|(_, deletions)| deletions),
+                items: page.items.into_iter().map(Item::from).collect(),
+                next_cursor: page.next.map(|next| paging::encode(&binding, &next)),
+                backend: found.backend(),
             })
-            .await
+        })
+        .await
+}
+
+impl Format {
+    pub(super) fn of_engine(self) -> diff::Format {
+        match self {
+            Self::Patch => diff::Format::Patch,
+            Self::Stat => diff::Format::Stat,
+            Self::NameStatus => diff::Format::NameStatus,
+            Self::Word => diff::Format::Word,
+        }
     }
 }
 
@@ -291,7 +326,8 @@ mod tests {
         )
         .await;
         let like = json!({"from": first, "to": second, "files_changed": 1, "insertions": 1, "deletions": 1,
-                          "items": [{"path": "a", "change": "modified", "insertions": 1, "deletions": 1}]});
+                          "items": [{"path": "a", "change": "modified", "insertions": 1, "deletions": 1}],
+                          "backend": "libgit2"});
         assert_eq!(range, like);
         let root = ok(
             &team,

@@ -2,7 +2,7 @@
 
 use crate::{
     project::workspace::{Created, DEFAULT_BRANCH, default_branch},
-    servers::git::{Git, Session, engine::name, fault, tree},
+    servers::git::{Git, engine::name, fault, tree},
     tool::prelude::*,
 };
 
@@ -60,12 +60,12 @@ impl Tool for GitInit {
                 name::check_branch(branch)?;
                 name::check_own(branch, &tree.agent)?;
                 let created = workspaces.create_repository(&tree.project, &tree.repo, branch)?;
-                let session = Session::open(workspaces, tree)?;
+                let repository = workspaces.repository(&tree)?;
                 Ok(Output {
                     created: created == Created::New,
-                    default_branch: default_branch(&session.repository)?,
-                    branch: name::head_branch(&session.repository)?,
-                    repo: session.tree.repo,
+                    default_branch: default_branch(&repository)?,
+                    branch: name::head_branch(&repository)?,
+                    repo: tree.repo,
                 })
             };
             made().map_err(fault::of)

@@ -7,6 +7,7 @@ use crate::{
     servers::git::{
         Git,
         engine::{
+            Backend,
             log::{self, After, Filter},
             name, when,
         },
@@ -94,6 +95,8 @@ pub struct Output {
     /// Pass as `cursor` for older ones, when there may be more.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub next_cursor: Option<String>,
+    /// Who looked: the `git` program or `libgit2`.
+    pub backend: Backend,
 }
 
 impl Tool for GitLog {
@@ -143,6 +146,7 @@ impl Tool for GitLog {
                 let revision = args.revision.as_deref();
                 let mut page = log::log(
                     &session.repository,
+                    session.git.as_ref(),
                     revision,
                     &filter,
                     after.as_ref(),
@@ -167,13 +171,14 @@ impl Tool for GitLog {
                 Ok(Output {
                     items,
                     next_cursor: page.next.map(|next| paging::encode(&binding, &next)),
+                    backend: page.backend,
                 })
             })
             .await
     }
 }
 
-fn item(commit: &Commit<'_>) -> Item {
+pub(super) fn item(commit: &Commit<'_>) -> Item {
     let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
     let author = commit.author();
     let mut body = commit.body_bytes().map(text).unwrap_or_default();

@@ -5,6 +5,7 @@ use crate::{
     servers::git::{
         Git,
         engine::{
+            integrate::{Kind, state},
             name,
             status::{self, Change},
         },
@@ -69,6 +70,9 @@ pub struct Output {
     /// True when the branch has no commit yet.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub unborn: bool,
+    /// What is under way and waits for its conflicts to be resolved, or to be aborted.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub in_progress: Option<Kind>,
     /// The branch that new worktrees start from.
     pub default_branch: String,
     /// Commits of yours that the default branch lacks.
@@ -146,6 +150,7 @@ impl Tool for GitStatus {
                 Ok(Output {
                     detached: branch.is_none(),
                     unborn: head.is_none(),
+                    in_progress: state::load(repository)?.map(|state| state.kind),
                     branch,
                     head: head.map(|head| head.to_string()),
                     default_branch,

@@ -12,10 +12,38 @@ use crate::{
 
 /// Nothing made yet.
 pub async fn bare_team() -> Team {
-    crate::test::team(async |builder, host| {
-        builder.mount(Git::open(Config::default(), host).await.unwrap())
-    })
-    .await
+    team_with(Config::default()).await
+}
+
+async fn team_with(config: Config) -> Team {
+    crate::test::team(async |builder, host| builder.mount(Git::open(config, host).await.unwrap()))
+        .await
+}
+
+/// With the repository `main`, on a machine without the git program.
+pub async fn team_without_program() -> Team {
+    let config = Config {
+        program: String::new(),
+        ..Config::default()
+    };
+    let team = team_with(config).await;
+    ok(&team, "git_init", json!({})).await;
+    team
+}
+
+/// The git directory of a team's repository.
+pub fn git_dir(team: &Team) -> PathBuf {
+    let project = &team.scope.project;
+    team.host
+        .data
+        .join(format!("projects/{project}/repos/main.git"))
+}
+
+/// How many objects lie in it.
+pub fn objects(team: &Team) -> usize {
+    let folders = std::fs::read_dir(git_dir(team).join("objects")).unwrap();
+    let folders = folders.map(|folder| std::fs::read_dir(folder.unwrap().path()).unwrap());
+    folders.map(Iterator::count).sum()
 }
 
 /// With the repository `main`.

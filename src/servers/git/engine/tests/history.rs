@@ -11,7 +11,7 @@ fn history_is_filtered_and_paged() {
     ];
     let repo = room.repo("ann");
     let run = |revision: Option<&str>, filter: &log::Filter| -> Vec<Oid> {
-        let page = log::log(&repo, revision, filter, None, 50, &go).unwrap();
+        let page = log::log(&repo, None, revision, filter, None, 50, &go).unwrap();
         page.commits.iter().map(git2::Commit::id).collect()
     };
     let all: Vec<Oid> = ids.iter().rev().copied().collect();
@@ -69,7 +69,16 @@ fn history_is_filtered_and_paged() {
     );
     let (mut joined, mut after) = (Vec::new(), None);
     loop {
-        let page = log::log(&repo, None, &log::Filter::default(), after.as_ref(), 3, &go).unwrap();
+        let page = log::log(
+            &repo,
+            None,
+            None,
+            &log::Filter::default(),
+            after.as_ref(),
+            3,
+            &go,
+        )
+        .unwrap();
         joined.extend(page.commits.iter().map(git2::Commit::id));
         after = page.next;
         if after.is_none() {
@@ -155,11 +164,14 @@ fn pages_of_a_diff_join_to_the_whole() {
     }
     room.add(&["."]).unwrap();
     let repo = room.repo("ann");
-    let (found, _) = diff::compare(&repo, &diff::Sides::Staged, &[], 3).unwrap();
+    let (compared, _) = diff::compare(&repo, None, &diff::Sides::Staged, &[], 3, &go).unwrap();
+    let diff::Compared::Library(found) = &compared else {
+        panic!("libgit2 compares what is staged")
+    };
     let mut whole = String::new();
     for index in 0..3 {
         whole += &shown(
-            &git2::Patch::from_diff(&found, index)
+            &git2::Patch::from_diff(found, index)
                 .unwrap()
                 .unwrap()
                 .to_buf()
@@ -168,7 +180,9 @@ fn pages_of_a_diff_join_to_the_whole() {
     }
     let (mut joined, mut after, mut pages) = (String::new(), None, 0);
     loop {
-        let page = diff::page(&found, diff::Format::Patch, after.as_ref(), 200, &go).unwrap();
+        let page = compared
+            .page(diff::Format::Patch, after.as_ref(), 200, &go)
+            .unwrap();
         let size: usize = page.items.iter().map(|item| item.patch.len()).sum();
         assert!(size <= 33 * 1024);
         joined.extend(page.items.iter().map(|item| item.patch.as_str()));

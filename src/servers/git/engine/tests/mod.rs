@@ -1,6 +1,7 @@
 //! The engine on real repositories.
 
 mod changes;
+mod fidelity;
 mod history;
 mod safety;
 
@@ -104,6 +105,6 @@ fn ann() -> AgentId {
 }
 
 fn diff_all(repo: &Repository, sides: &diff::Sides, format: diff::Format) -> Vec<diff::FileDiff> {
-    let (found, _) = diff::compare(repo, sides, &[], 3).unwrap();
-    diff::page(&found, format, None, 200, &go).unwrap().items
+    let (found, _) = diff::compare(repo, None, sides, &[], 3, &go).unwrap();
+    found.page(format, None, 200, &go).unwrap().items
 }
