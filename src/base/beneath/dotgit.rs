@@ -4,11 +4,17 @@
 //! or `.g\u{200c}it` all open the repository. The rules are those of git's own `is_ntfs_dotgit` and `is_hfs_dotgit`
 //! (CVE-2014-9390, CVE-2019-1352).
 
+use std::borrow::Cow;
+
 /// Whether `name`, one path component, folds to `.git` on some file system.
 pub fn folds_to_dot_git(name: &str) -> bool {
     // A backslash separates components on NTFS, so any part of the name may be the dangerous one.
     name.split('\\').any(|part| {
-        let seen: String = part.chars().filter(|c| !is_hfs_ignorable(*c)).collect();
+        let seen = if part.is_ascii() {
+            Cow::Borrowed(part)
+        } else {
+            part.chars().filter(|c| !is_hfs_ignorable(*c)).collect()
+        };
         // NTFS: what follows `:` names a stream of the same directory; trailing dots and spaces are dropped.
         let before_stream = seen.split(':').next().unwrap_or_default();
         let bare = before_stream.trim_end_matches(['.', ' ']);

@@ -1,9 +1,9 @@
-//! Making new entries right below a directory handle, where nothing of that name is yet, and removing them.
+//! Making new entries right below a directory handle, where nothing of that name is yet.
 
 use std::fs::File;
 use std::io::Write as _;
 
-use rustix::fs::{AtFlags, Mode, OFlags};
+use rustix::fs::{Mode, OFlags};
 
 use super::{Beneath, Error, Links, RelPath};
 
@@ -24,13 +24,6 @@ impl Beneath {
         let mode = Mode::from_raw_mode(if executable { 0o777 } else { 0o666 });
         let handle = rustix::fs::openat(self, name.as_str(), flags, mode)?;
         Ok(File::from(handle).write_all(content)?)
-    }
-
-    /// Removes the link or file at `path`, whatever it leads to.
-    pub fn remove(&self, path: &RelPath) -> Result<(), Error> {
-        let name = path.name().ok_or(Error::IsDirectory)?;
-        let dir = self.directory(&path.parent(), Links::Refuse)?;
-        Ok(rustix::fs::unlinkat(&dir, name, AtFlags::empty())?)
     }
 
     /// Makes the symbolic link `name`. Where `target` leads is the caller's concern.

@@ -4,12 +4,15 @@
 //! kernel (`openat2` with `RESOLVE_BENEATH`), so traversal, symbolic links, hard links, races and special files are
 //! refused by how files are opened and not by comparing names. Nothing here resolves a path first and opens it later.
 
+mod change;
 mod dotgit;
 mod make;
 mod open;
 mod rel_path;
 mod write;
 
+#[cfg(test)]
+mod change_tests;
 #[cfg(test)]
 mod tests;
 
@@ -57,6 +60,8 @@ pub enum Error {
     Special,
     #[error("it has more than one hard link, so it may also be a file outside of the workspace")]
     HardLinked,
+    #[error("a directory cannot be moved into itself")]
+    IntoItself,
     #[error(transparent)]
     Io(#[from] io::Error),
 }
@@ -122,6 +127,20 @@ impl Beneath {
             }
             Err(other) => Err(other.into()),
         }
+    }
+
+    /// Opens the regular file `name` right below, as [`Beneath::file`] does.
+    pub fn child_file(&self, name: &str) -> Result<(File, Stat), Error> {
+        let handle = open::open_child(self.root.as_fd(), name, OFlags::RDONLY)?;
+        let stat = rustix::fs::fstat(&handle)?;
+        refuse_special(&stat)?;
+        Ok((File::from(handle), stat))
+    }
+
+    /// Opens the directory `name` right below.
+    pub fn child_directory(&self, name: &str) -> Result<Beneath, Error> {
+        let root = open::open_child(self.root.as_fd(), name, OFlags::RDONLY | OFlags::DIRECTORY)?;
+        Ok(Self { root })
     }
 
     fn directory_for_change(&self, path: &RelPath) -> Result<OwnedFd, Error> {

@@ -38,6 +38,14 @@ pub(super) fn open_below(
     open_stepwise(root, path, flags)
 }
 
+/// Opens `name` in the directory `dir`: one component leads nowhere else, and a link is not followed.
+pub(super) fn open_child(dir: BorrowedFd<'_>, name: &str, flags: OFlags) -> Result<OwnedFd, Errno> {
+    if name.contains('/') || matches!(name, "" | "..") {
+        return Err(Errno::INVAL);
+    }
+    rustix::fs::openat(dir, name, flags | ALWAYS, Mode::empty())
+}
+
 /// One `openat2`, which resolves the whole path in the kernel.
 #[cfg(target_os = "linux")]
 fn open_resolved(

@@ -2,9 +2,9 @@
 
 use std::fmt;
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
-use super::dotgit::folds_to_dot_git;
+use super::{dotgit::folds_to_dot_git, write::TEMP_PREFIX};
 
 /// Longest whole path, in bytes (`PATH_MAX` less its NUL).
 const MAX_BYTES: usize = 4095;
@@ -30,11 +30,15 @@ pub enum PathError {
         "the path names a `.git` directory, which is not part of the workspace: use the git tools"
     )]
     DotGit,
+    #[error(
+        "the path has a name of the hub's unfinished writes (`.syndarix-tmp-…`): choose another"
+    )]
+    Reserved,
 }
 
 /// A checked path below some directory: `/`-separated, no `..`, no NUL, no `.git`; empty means the directory itself.
-#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Default, Serialize)]
-#[serde(transparent)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Default, Serialize, Deserialize)]
+#[serde(into = "String", try_from = "String")]
 pub struct RelPath(String);
 
 impl RelPath {
@@ -60,9 +64,10 @@ impl RelPath {
                 "" => return Err(PathError::Empty),
                 "." => {}
                 ".." => return Err(PathError::Parent),
-                _ if component.len() > MAX_COMPONENT => return Err(PathError::TooLong),
-                _ if folds_to_dot_git(component) => return Err(PathError::DotGit),
-                _ => kept.push(component),
+                _ => {
+                    check(component)?;
+                    kept.push(component);
+                }
             }
         }
         if kept.len() > MAX_DEPTH {
@@ -80,6 +85,27 @@ impl RelPath {
         }
     }
 
+    /// Goes down to `name`, one component as a directory listing has it.
+    pub fn push(&mut self, name: &str) -> Result<(), PathError> {
+        check(name)?;
+        if name.contains(['/', '\0']) || matches!(name, "" | "." | "..") {
+            return Err(PathError::Parent);
+        }
+        if self.0.len() + 1 + name.len() > MAX_BYTES || self.components().count() >= MAX_DEPTH {
+            return Err(PathError::TooLong);
+        }
+        if !self.is_root() {
+            self.0.push('/');
+        }
+        self.0.push_str(name);
+        Ok(())
+    }
+
+    /// Goes up again.
+    pub fn pop(&mut self) {
+        self.0.truncate(self.0.rfind('/').unwrap_or(0));
+    }
+
     pub fn is_root(&self) -> bool {
         self.0.is_empty()
     }
@@ -94,6 +120,15 @@ impl RelPath {
         self.0.split('/').filter(|part| !part.is_empty())
     }
 
+    /// Whether `other` is this path or lies below it.
+    pub fn contains(&self, other: &Self) -> bool {
+        self.is_root()
+            || other
+                .0
+                .strip_prefix(&self.0)
+                .is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+    }
+
     /// The last component, `None` for the root.
     pub fn name(&self) -> Option<&str> {
         self.components().next_back()
@@ -105,6 +140,35 @@ impl RelPath {
         self.0
             .rsplit_once('/')
             .map_or_else(Self::root, |(parent, _)| Self(parent.to_owned()))
+    }
+}
+
+impl TryFrom<String> for RelPath {
+    type Error = PathError;
+    fn try_from(text: String) -> Result<Self, PathError> {
+        if text.is_empty() {
+            return Ok(Self::root());
+        }
+        Self::parse(&text)
+    }
+}
+
+impl From<RelPath> for String {
+    fn from(path: RelPath) -> Self {
+        path.0
+    }
+}
+
+/// What no component may be.
+fn check(component: &str) -> Result<(), PathError> {
+    if component.len() > MAX_COMPONENT {
+        Err(PathError::TooLong)
+    } else if folds_to_dot_git(component) {
+        Err(PathError::DotGit)
+    } else if component.starts_with(TEMP_PREFIX) {
+        Err(PathError::Reserved)
+    } else {
+        Ok(())
     }
 }
 

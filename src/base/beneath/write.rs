@@ -8,6 +8,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use rustix::fs::{AtFlags, Mode, OFlags, RawMode};
 use rustix::io::Errno;
 
+use super::change::rename_at;
 use super::{Beneath, Error, RelPath};
 
 /// Start of the temporary names; listings, walks and git leave them out.
@@ -44,42 +45,70 @@ impl Beneath {
         existing: Existing,
         durability: Durability,
     ) -> Result<(), Error> {
+        self.write_with(path, None, existing, durability, |file| {
+            Ok(file.write_all(content)?)
+        })
+    }
+
+    /// The same with what `fill` puts into the file, which need not fit into memory, and with these mode bits. Without them,
+    /// those of the replaced file stay.
+    pub fn write_with<E: From<Error>>(
+        &self,
+        path: &RelPath,
+        mode: Option<RawMode>,
+        existing: Existing,
+        durability: Durability,
+        fill: impl FnOnce(&mut File) -> Result<(), E>,
+    ) -> Result<(), E> {
         let name = path.name().ok_or(Error::IsDirectory)?;
         let dir = self.directory_for_change(&path.parent())?;
-        let mode = match replaced_mode(dir.as_fd(), name)? {
-            Some(_) if existing == Existing::Refuse => return Err(Error::Exists),
-            mode => mode,
+        let replaced = match replaced_mode(dir.as_fd(), name)? {
+            Some(_) if existing == Existing::Refuse => return Err(Error::Exists.into()),
+            replaced => replaced,
         };
+        let mode = mode.map(permissions).or(replaced);
         let (temp, mut file) = create_temp(dir.as_fd())?;
-        let done = (|| {
-            file.write_all(content)?;
-            if let Some(mode) = mode {
-                rustix::fs::fchmod(&file, mode)?;
-            }
-            if durability == Durability::Synced {
-                file.sync_all()?;
-            }
-            put_in_place(dir.as_fd(), &temp, name, existing)
-        })();
+        let done = fill(&mut file).and_then(|()| {
+            finish(&file, mode, durability)
+                .and_then(|()| {
+                    let (temp, name) = ((dir.as_fd(), temp.as_str()), (dir.as_fd(), name));
+                    rename_at(temp, name, existing, false)
+                })
+                .map_err(E::from)
+        });
         if done.is_err() {
             // The name is ours alone; if even this fails, listings still leave it out.
             let _ = rustix::fs::unlinkat(&dir, &temp, AtFlags::empty());
         }
         done?;
         if durability == Durability::Synced {
-            rustix::fs::fsync(&dir)?;
+            rustix::fs::fsync(&dir).map_err(Error::from)?;
         }
         Ok(())
     }
 }
 
+fn finish(file: &File, mode: Option<Mode>, durability: Durability) -> Result<(), Error> {
+    if let Some(mode) = mode {
+        rustix::fs::fchmod(file, mode)?;
+    }
+    if durability == Durability::Synced {
+        file.sync_all()?;
+    }
+    Ok(())
+}
+
+/// Set-id bits are not carried over: the content is new.
+fn permissions(mode: RawMode) -> Mode {
+    Mode::from_raw_mode(mode & 0o777)
+}
+
 /// Mode bits of the regular file that a write would replace.
-fn replaced_mode(dir: BorrowedFd<'_>, name: &str) -> Result<Option<Mode>, Error> {
+pub(super) fn replaced_mode(dir: BorrowedFd<'_>, name: &str) -> Result<Option<Mode>, Error> {
     match rustix::fs::statat(dir, name, AtFlags::SYMLINK_NOFOLLOW) {
         Ok(stat) => {
             super::refuse_special(&stat)?;
-            // Set-id bits are not carried over: the content is new.
-            Ok(Some(Mode::from_raw_mode((stat.st_mode as RawMode) & 0o777)))
+            Ok(Some(permissions(stat.st_mode as RawMode)))
         }
         Err(Errno::NOENT) => Ok(None),
         Err(other) => Err(other.into()),
@@ -102,29 +131,5 @@ fn create_temp(dir: BorrowedFd<'_>) -> Result<(String, File), Error> {
             Err(Errno::EXIST | Errno::INTR) => {}
             Err(other) => return Err(other.into()),
         }
-    }
-}
-
-/// Gives the temporary file its name.
-fn put_in_place(
-    dir: BorrowedFd<'_>,
-    temp: &str,
-    name: &str,
-    existing: Existing,
-) -> Result<(), Error> {
-    if existing == Existing::Replace {
-        return Ok(rustix::fs::renameat(dir, temp, dir, name)?);
-    }
-    #[cfg(target_os = "linux")]
-    match rustix::fs::renameat_with(dir, temp, dir, name, rustix::fs::RenameFlags::NOREPLACE) {
-        // A file system without `RENAME_NOREPLACE`: go on below.
-        Err(Errno::INVAL | Errno::NOSYS | Errno::OPNOTSUPP) => {}
-        done => return Ok(done?),
-    }
-    // `link` fails when the name is taken, on every file system.
-    match rustix::fs::linkat(dir, temp, dir, name, AtFlags::empty()) {
-        Ok(()) => Ok(rustix::fs::unlinkat(dir, temp, AtFlags::empty())?),
-        Err(Errno::EXIST) => Err(Error::Exists),
-        Err(other) => Err(other.into()),
     }
 }

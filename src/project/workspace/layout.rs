@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use super::TreeId;
+use super::{Shelf, TreeId};
 use crate::base::ids::{AgentId, ProjectId, RepoName};
 
 fn project(data: &Path, project: &ProjectId) -> PathBuf {
@@ -46,4 +46,52 @@ pub(super) fn run(data: &Path, of: &ProjectId, run: &str) -> Option<PathBuf> {
             .bytes()
             .all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'_');
     fits.then(|| project(data, of).join("runs").join(run))
+}
+
+pub(super) fn aside(data: &Path, tree: &TreeId, shelf: Shelf) -> PathBuf {
+    project(data, &tree.project)
+        .join(shelf.name())
+        .join(tree.agent.as_str())
+        .join(tree.repo.as_str())
+}
+
+/// The directories of a project that count to its quota.
+pub(super) fn counted(data: &Path, of: &ProjectId) -> Vec<PathBuf> {
+    ["workspaces", "trash", "snapshots"]
+        .iter()
+        .map(|name| project(data, of).join(name))
+        .collect()
+}
+
+/// The trees for which [`aside`] is there.
+pub(super) fn trees_with(data: &Path, shelf: Shelf) -> Vec<TreeId> {
+    let mut trees = Vec::new();
+    for project in names(&data.join("projects")) {
+        let shelf = data.join("projects").join(&project).join(shelf.name());
+        for agent in names(&shelf) {
+            for repo in names(&shelf.join(&agent)) {
+                let tree = (
+                    ProjectId::new(&project),
+                    AgentId::new(&agent),
+                    RepoName::new(&repo),
+                );
+                if let (Ok(project), Ok(agent), Ok(repo)) = tree {
+                    trees.push(TreeId {
+                        project,
+                        agent,
+                        repo,
+                    });
+                }
+            }
+        }
+    }
+    trees
+}
+
+fn names(directory: &Path) -> Vec<String> {
+    let entries = std::fs::read_dir(directory).into_iter().flatten();
+    entries
+        .flatten()
+        .filter_map(|entry| entry.file_name().into_string().ok())
+        .collect()
 }

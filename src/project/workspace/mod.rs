@@ -4,12 +4,14 @@
 //! <data>/projects/<project>/repos/<repo>.git               bare, server-only
 //! <data>/projects/<project>/repos/<repo>.git/worktrees/<agent>   HEAD and index of that agent's tree
 //! <data>/projects/<project>/workspaces/<agent>/<repo>/     the agent's files, nothing else
+//! <data>/projects/<project>/{trash,snapshots,staging}/<agent>/<repo>/   the hub's own, beside that agent's tree
 //! <data>/projects/<project>/runs/<run>/work                trees exported for runs
 //! ```
 //!
 //! No git directory, and no `.git` file that points to one, lies below a workspace: config and hooks are out of reach of
 //! whatever writes there, and a planted `.git` is never consulted, because repositories are opened by this layout alone.
 
+mod aside;
 mod layout;
 mod leftovers;
 mod locks;
@@ -31,6 +33,7 @@ use crate::base::clock::Millis;
 use crate::base::ids::{AgentId, BadName, ProjectId, RepoName};
 use crate::project::Scope;
 
+pub use aside::{Aside, Shelf};
 pub use locks::{RepositoryGuard, TreeGuard};
 pub use repository::{Created, default_branch};
 pub use trees::Worktree;

@@ -283,7 +283,7 @@ fn walked(spaces: &Workspaces, at: &str, options: &WalkOptions) -> Vec<String> {
         options,
         &mut |visit| {
             if visit.kind == beneath::Kind::File {
-                assert!(visit.within.file(&visit.name).is_ok());
+                assert!(visit.open().is_ok());
                 seen.push(visit.path.to_string());
             }
             Ok(Step::Continue)
@@ -324,7 +324,7 @@ fn a_walk_is_ordered_obeys_ignore_files_and_continues_anywhere() {
     let everything = WalkOptions {
         hidden: true,
         ignored: true,
-        after: None,
+        ..WalkOptions::default()
     };
     assert_eq!(walked(&spaces, ".", &everything).len(), 10);
     for (at, path) in all.iter().enumerate() {
@@ -334,4 +334,41 @@ fn a_walk_is_ordered_obeys_ignore_files_and_continues_anywhere() {
         };
         assert_eq!(walked(&spaces, ".", &after), all[at + 1..]);
     }
+}
+
+#[test]
+fn what_lies_aside_is_out_of_reach_counted_and_removed_as_a_whole() {
+    let data = tempfile::tempdir().unwrap();
+    let spaces = Workspaces::new(data.path());
+    let id = tree("ann");
+    write(&spaces, "ann", "a.txt", "12345");
+    let aside = spaces.aside(&id, Shelf::Trash).unwrap();
+    let kept = RelPath::parse("one").unwrap();
+    aside.files().make_directory(&kept).unwrap();
+    std::fs::create_dir_all(data.path().join("projects/shop/trash/ann/main/one/.git")).unwrap();
+    let (from, to) = ("a.txt", "one/content");
+    let (from, to) = (RelPath::parse(from).unwrap(), RelPath::parse(to).unwrap());
+    let files = spaces.files(&id).unwrap();
+    assert_eq!(spaces.size(&id.project, &|| false), Some(5));
+    files
+        .move_to(
+            &from,
+            aside.files(),
+            &to,
+            Existing::Refuse,
+            Durability::Synced,
+        )
+        .unwrap();
+    assert_eq!(files.entries(&RelPath::root()).unwrap(), []);
+    assert_eq!(
+        spaces.size(&id.project, &|| false),
+        Some(5),
+        "it still counts"
+    );
+    assert_eq!(spaces.size(&id.project, &|| true), None);
+    assert_eq!(spaces.trees_with(Shelf::Trash), [id.clone()]);
+    assert_eq!(spaces.trees_with(Shelf::Snapshots), []);
+    aside.remove_all(&kept).unwrap();
+    aside.remove_all(&kept).unwrap();
+    assert_eq!(spaces.size(&id.project, &|| false), Some(0));
 }

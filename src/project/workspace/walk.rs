@@ -4,11 +4,14 @@
 //! ignore file is opened below the handle of the one above, and the order (by name, depth first) lets a page of results
 //! be continued after any path.
 
+use std::ffi::OsStr;
+use std::fs::File;
 use std::io::Read as _;
 use std::ops::ControlFlow;
 
 use ignore::Match;
 use ignore::gitignore::{Gitignore, GitignoreBuilder};
+use rustix::fs::{AtFlags, Stat};
 
 use crate::base::beneath::{Beneath, Error, Kind, Links, MAX_DEPTH, RelPath};
 
@@ -22,6 +25,8 @@ pub struct WalkOptions {
     pub hidden: bool,
     /// Visit what `.gitignore` and `.ignore` files exclude.
     pub ignored: bool,
+    /// Visit symbolic links too. They are not followed either way.
+    pub links: bool,
     /// Continue after this path: neither it nor anything before it is visited.
     pub after: Option<RelPath>,
 }
@@ -30,13 +35,27 @@ pub struct WalkOptions {
 #[derive(Debug)]
 pub struct Visit<'a> {
     /// Below the top of the walk's workspace.
-    pub path: RelPath,
-    /// `File` or `Directory`; links and special files are not visited.
+    pub path: &'a RelPath,
+    /// `File` or `Directory`, and `Symlink` where they are asked for; special files are not visited.
     pub kind: Kind,
-    /// The directory it is in, to open it by `name` without resolving the whole path again.
-    pub within: &'a Beneath,
-    /// Its name in that directory.
-    pub name: RelPath,
+    within: &'a Beneath,
+    name: &'a str,
+}
+
+impl Visit<'_> {
+    /// Opens the file, by its name in the directory that the walk has open.
+    pub fn open(&self) -> Result<(File, Stat), Error> {
+        self.within.child_file(self.name)
+    }
+
+    /// Metadata of what was met itself.
+    pub fn metadata(&self) -> Result<Stat, Error> {
+        Ok(rustix::fs::statat(
+            self.within,
+            self.name,
+            AtFlags::SYMLINK_NOFOLLOW,
+        )?)
+    }
 }
 
 /// What the visitor wants next.
@@ -58,27 +77,33 @@ pub fn walk(
     let mut walker = Walker {
         options,
         levels: Vec::new(),
+        path: RelPath::root(),
     };
     // The ignore files above the starting point count too.
-    let mut above = RelPath::root();
     for part in at.components() {
-        walker.enter(&top.directory(&above, Links::Inside)?, &above);
-        above = above.join(part).map_err(|_| Error::NotFound)?;
+        let dir = top.directory(&walker.path, Links::Inside)?;
+        walker.enter(&dir, &IGNORE_FILES);
+        walker.path.push(part).map_err(|_| Error::NotFound)?;
     }
     let dir = top.directory(at, Links::Inside)?;
-    walker.directory(&dir, at, visit).map(drop)
+    walker.directory(&dir, visit).map(drop)
 }
+
+/// The first that has something to say decides.
+const IGNORE_FILES: [&str; 2] = [".ignore", ".gitignore"];
 
 struct Walker<'o> {
     options: &'o WalkOptions,
     levels: Vec<Level>,
+    /// Where the walk is.
+    path: RelPath,
 }
 
 /// The ignore rules of one directory.
 struct Level {
     /// Bytes of a path below that come before the part relative to this directory.
     prefix: usize,
-    /// `.ignore`, then `.gitignore`: the first that has something to say decides.
+    /// Those of [`IGNORE_FILES`].
     rules: Vec<Gitignore>,
 }
 
@@ -86,77 +111,85 @@ impl Walker<'_> {
     fn directory(
         &mut self,
         dir: &Beneath,
-        path: &RelPath,
         visit: &mut dyn FnMut(&Visit<'_>) -> Result<Step, Error>,
     ) -> Result<ControlFlow<()>, Error> {
-        self.enter(dir, path);
-        let flow = self.entries(dir, path, visit);
+        let entries = dir.own_entries()?;
+        let has = |name: &&str| {
+            let found =
+                entries.binary_search_by(|entry| entry.name.as_os_str().cmp(OsStr::new(name)));
+            found.is_ok()
+        };
+        let rules: Vec<&str> = IGNORE_FILES.into_iter().filter(has).collect();
+        self.enter(dir, &rules);
+        for entry in entries {
+            let Some(name) = entry.name.to_str() else {
+                continue;
+            };
+            if !self.options.hidden && name.starts_with('.') || self.path.push(name).is_err() {
+                continue;
+            }
+            let flow = self.entry(dir, name, entry.kind, visit);
+            self.path.pop();
+            if flow?.is_break() {
+                return Ok(ControlFlow::Break(()));
+            }
+        }
         self.levels.pop();
-        flow
+        Ok(ControlFlow::Continue(()))
     }
 
-    fn entries(
+    /// Visits the entry at `self.path`, then what is below it.
+    fn entry(
         &mut self,
-        dir: &Beneath,
-        path: &RelPath,
+        within: &Beneath,
+        name: &str,
+        kind: Kind,
         visit: &mut dyn FnMut(&Visit<'_>) -> Result<Step, Error>,
     ) -> Result<ControlFlow<()>, Error> {
-        for entry in dir.own_entries()? {
-            let Some(text) = entry.name.to_str() else {
-                continue;
+        let wanted = match kind {
+            Kind::File | Kind::Directory => true,
+            Kind::Symlink => self.options.links,
+            Kind::Special => false,
+        };
+        let is_directory = kind == Kind::Directory;
+        let place = self.place();
+        if !wanted || place == Place::Before || self.is_ignored(is_directory) {
+            return Ok(ControlFlow::Continue(()));
+        }
+        if place == Place::After {
+            let visited = Visit {
+                path: &self.path,
+                kind,
+                within,
+                name,
             };
-            let (Ok(name), Ok(below)) = (RelPath::parse(text), path.join(text)) else {
-                continue;
-            };
-            let is_directory = entry.kind == Kind::Directory;
-            if !is_directory && entry.kind != Kind::File {
-                continue;
+            match visit(&visited)? {
+                Step::Continue => {}
+                Step::Skip => return Ok(ControlFlow::Continue(())),
+                Step::Stop => return Ok(ControlFlow::Break(())),
             }
-            if !self.options.hidden && text.starts_with('.')
-                || self.is_ignored(&below, is_directory)
-            {
-                continue;
-            }
-            let place = self.place(&below);
-            if place == Place::Before {
-                continue;
-            }
-            if place == Place::After {
-                let visited = Visit {
-                    path: below.clone(),
-                    kind: entry.kind,
-                    within: dir,
-                    name: name.clone(),
-                };
-                match visit(&visited)? {
-                    Step::Continue => {}
-                    Step::Skip => continue,
-                    Step::Stop => return Ok(ControlFlow::Break(())),
-                }
-            }
-            if is_directory && below.components().count() < MAX_DEPTH {
-                // A directory that vanished or was swapped for a link meanwhile is no error of the caller's.
-                let Ok(inner) = dir.directory(&name, Links::Refuse) else {
-                    continue;
-                };
-                if self.directory(&inner, &below, visit)?.is_break() {
-                    return Ok(ControlFlow::Break(()));
-                }
-            }
+        }
+        // A directory that vanished or was swapped for a link meanwhile is no error of the caller's.
+        if is_directory
+            && self.path.components().count() < MAX_DEPTH
+            && let Ok(inner) = within.child_directory(name)
+        {
+            return self.directory(&inner, visit);
         }
         Ok(ControlFlow::Continue(()))
     }
 
-    fn enter(&mut self, dir: &Beneath, path: &RelPath) {
-        let prefix = if path.is_root() {
+    /// Takes up the ignore rules of the directory `dir`, which is at `self.path`.
+    fn enter(&mut self, dir: &Beneath, names: &[&str]) {
+        let prefix = if self.path.is_root() {
             0
         } else {
-            path.as_str().len() + 1
+            self.path.as_str().len() + 1
         };
         let rules = if self.options.ignored {
             Vec::new()
         } else {
-            [".ignore", ".gitignore"]
+            names
                 .iter()
                 .filter_map(|name| rules_of(dir, name))
                 .collect()
@@ -164,9 +197,14 @@ impl Walker<'_> {
         self.levels.push(Level { prefix, rules });
     }
 
-    fn is_ignored(&self, path: &RelPath, is_directory: bool) -> bool {
-        for level in self.levels.iter().rev() {
-            let relative = path.as_str().get(level.prefix..).unwrap_or_default();
+    fn is_ignored(&self, is_directory: bool) -> bool {
+        for level in self
+            .levels
+            .iter()
+            .rev()
+            .filter(|level| !level.rules.is_empty())
+        {
+            let relative = self.path.as_str().get(level.prefix..).unwrap_or_default();
             for rules in &level.rules {
                 match rules.matched(relative, is_directory) {
                     Match::Ignore(_) => return true,
@@ -178,12 +216,12 @@ impl Walker<'_> {
         false
     }
 
-    /// Where `path` is relative to the point to continue after.
-    fn place(&self, path: &RelPath) -> Place {
+    /// Where the walk is relative to the point to continue after.
+    fn place(&self) -> Place {
         let Some(after) = &self.options.after else {
             return Place::After;
         };
-        let (mut here, mut there) = (path.components(), after.components());
+        let (mut here, mut there) = (self.path.components(), after.components());
         loop {
             match (here.next(), there.next()) {
                 // The point lies in this directory, or is this entry: what is inside may still come after.
@@ -204,7 +242,7 @@ enum Place {
 }
 
 fn rules_of(dir: &Beneath, name: &str) -> Option<Gitignore> {
-    let (file, _) = dir.file(&RelPath::parse(name).ok()?).ok()?;
+    let (file, _) = dir.child_file(name).ok()?;
     let mut text = Vec::new();
     file.take(MAX_IGNORE_FILE).read_to_end(&mut text).ok()?;
     let mut builder = GitignoreBuilder::new("");

@@ -64,11 +64,7 @@ impl Scanner<'_> {
             return Ok(collect(outcomes, true));
         }
         let mut paths = Vec::new();
-        let options = WalkOptions {
-            hidden: false,
-            ignored: false,
-            after: None,
-        };
+        let options = WalkOptions::default();
         walk(files, at, &options, &mut |visit| {
             if (self.stop)() {
                 return Ok(Step::Stop);
