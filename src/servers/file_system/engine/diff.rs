@@ -11,11 +11,16 @@ const PATIENCE: Duration = Duration::from_millis(500);
 
 /// The diff from `old` to `new`, and whether it was cut to [`MAX_DIFF`]. Empty when they are equal.
 pub fn unified(path: &str, old: &str, new: &str) -> (String, bool) {
+    between((path, path), old, new, 3)
+}
+
+/// The same for two files and with so many lines of context.
+pub fn between((from, to): (&str, &str), old: &str, new: &str, context: usize) -> (String, bool) {
     let diff: TextDiff<'_, '_, str> = TextDiff::configure().timeout(PATIENCE).diff_lines(old, new);
-    let (from, to) = (format!("a/{path}"), format!("b/{path}"));
+    let (from, to) = (format!("a/{from}"), format!("b/{to}"));
     let mut text = diff
         .unified_diff()
-        .context_radius(3)
+        .context_radius(context)
         .header(&from, &to)
         .to_string();
     let cut = text.len() > MAX_DIFF;

@@ -1,5 +1,7 @@
 //! A file's version: a hash of its content.
 
+use std::fmt::Write as _;
+
 use sha2::{Digest, Sha256};
 
 /// Hashes content as it passes by.
@@ -13,13 +15,22 @@ impl Etag {
 
     /// 32 hexadecimal digits: the first half of the SHA-256.
     pub fn finish(self) -> String {
-        self.0
-            .finalize()
-            .iter()
-            .take(16)
-            .map(|byte| format!("{byte:02x}"))
-            .collect()
+        of_whole(&self.finish_whole())
     }
+
+    /// The whole SHA-256 in hexadecimal digits.
+    pub fn finish_whole(self) -> String {
+        let mut text = String::with_capacity(64);
+        for byte in self.0.finalize() {
+            let _ = write!(text, "{byte:02x}");
+        }
+        text
+    }
+}
+
+/// The version of a content whose SHA-256 is `whole`.
+pub fn of_whole(whole: &str) -> String {
+    whole.chars().take(32).collect()
 }
 
 /// The version of `content`.

@@ -51,11 +51,12 @@ pub fn page(
     Ok((items, more, total))
 }
 
+/// When it was last changed, in milliseconds since the epoch.
 #[allow(
     clippy::unnecessary_cast,
     reason = "the types differ between architectures"
 )]
-fn modified_ms(stat: &Stat) -> i64 {
+pub fn modified_ms(stat: &Stat) -> i64 {
     stat.st_mtime as i64 * 1000 + stat.st_mtime_nsec as i64 / 1_000_000
 }
 

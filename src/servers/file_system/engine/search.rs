@@ -1,13 +1,16 @@
 //! Content search with ripgrep's matcher and searcher, a page at a time.
 
-use globset::{GlobBuilder, GlobSet, GlobSetBuilder};
+use std::fs::File;
+
 use grep_regex::{RegexMatcher, RegexMatcherBuilder};
 use grep_searcher::{
     BinaryDetection, Searcher, SearcherBuilder, Sink, SinkContext, SinkContextKind, SinkMatch,
 };
 use ignore::types::{Types, TypesBuilder};
+use rustix::fs::Stat;
 use serde::{Deserialize, Serialize};
 
+use super::find::Globs;
 use crate::base::beneath::{Beneath, Error as FileError, Kind, RelPath};
 use crate::project::workspace::{Step, Visit, WalkOptions, walk};
 
@@ -112,19 +115,19 @@ pub fn search(
     if top.kind(&query.path)? == Kind::File {
         let line = after.and_then(|after| after.line).unwrap_or(0);
         if after.is_none() || line > 0 {
-            run.file(top, &query.path, &query.path, line);
+            run.file(top.file(&query.path), &query.path, line);
         }
         return Ok(run.page);
     }
     let mut options = WalkOptions {
         hidden: query.hidden,
         ignored: query.ignored,
-        after: None,
+        ..WalkOptions::default()
     };
     if let Some(after) = after {
         let path = RelPath::parse(&after.path).map_err(|_| FileError::NotFound)?;
         if let Some(line) = after.line
-            && run.file(top, &path, &path, line)
+            && run.file(top.file(&path), &path, line)
         {
             return Ok(run.page);
         }
@@ -136,7 +139,7 @@ pub fn search(
             return Ok(Step::Continue);
         }
         stopped = stop();
-        if stopped || run.file(visit.within, &visit.name, &visit.path, 0) {
+        if stopped || run.file(visit.open(), visit.path, 0) {
             return Ok(Step::Stop);
         }
         Ok(Step::Continue)
@@ -158,9 +161,14 @@ struct Run<'q> {
 }
 
 impl Run<'_> {
-    /// Searches one file below `dir` for matches after line `after`. True when the page is full.
-    fn file(&mut self, dir: &Beneath, name: &RelPath, path: &RelPath, after: u64) -> bool {
-        let Ok((file, _)) = dir.file(name) else {
+    /// Searches the file at `path` for matches after line `after`. True when the page is full.
+    fn file(
+        &mut self,
+        opened: Result<(File, Stat), FileError>,
+        path: &RelPath,
+        after: u64,
+    ) -> bool {
+        let Ok((file, _)) = opened else {
             self.page.skipped += 1;
             return false;
         };
@@ -319,27 +327,13 @@ fn searcher(query: &Query) -> Searcher {
 }
 
 struct Filter {
-    globs: Option<GlobSet>,
+    globs: Option<Globs>,
     types: Option<Types>,
 }
 
 impl Filter {
     fn new(query: &Query) -> Result<Self, SearchError> {
-        let mut globs = GlobSetBuilder::new();
-        for glob in &query.globs {
-            // As ripgrep's `--glob`: without a slash it matches at any depth.
-            let anywhere = if glob.contains('/') {
-                glob.clone()
-            } else {
-                format!("**/{glob}")
-            };
-            let built = GlobBuilder::new(anywhere.trim_start_matches('/'))
-                .literal_separator(true)
-                .build();
-            globs.add(built.map_err(|error| SearchError::Glob(error.to_string()))?);
-        }
-        let globs = globs
-            .build()
+        let globs = Globs::new(query.globs.iter().map(String::as_str))
             .map_err(|error| SearchError::Glob(error.to_string()))?;
         let mut types = TypesBuilder::new();
         types.add_defaults();

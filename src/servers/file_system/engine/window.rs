@@ -45,7 +45,7 @@ pub struct Taken {
     pub truncated: bool,
 }
 
-/// Reads the whole of `file` once. `stop` is asked once a block.
+/// Reads the whole of `file` once, unless it starts like a binary one. `stop` is asked once a block.
 pub fn survey(file: &mut impl Read, stop: &dyn Fn() -> bool) -> io::Result<Survey> {
     let mut block = vec![0; BLOCK];
     let mut etag = Etag::default();
@@ -59,6 +59,10 @@ pub fn survey(file: &mut impl Read, stop: &dyn Fn() -> bool) -> io::Result<Surve
         check(stop)?;
         if bytes == 0 {
             start = filled.iter().take(8192).copied().collect();
+            // It will not be shown: the rest of it need not be read.
+            if is_binary(&start) {
+                break;
+            }
         }
         etag.update(filled);
         let (found, with_return) = count_endings(filled, last);
