@@ -1,6 +1,7 @@
 //! Every store method, on both databases; PostgreSQL where the environment names a server.
 
 mod cicd;
+mod file_system;
 mod hub;
 mod issues;
 mod knowledge_base;
@@ -62,6 +63,7 @@ mod suites {
         knowledge_base,
         knowledge_jobs,
         cicd,
+        file_system,
         llm_gateway,
         llm_ledger,
         llm_records,
