@@ -98,6 +98,9 @@ pub trait Tool: Send + Sync + 'static {
     /// Arguments that hold content, such as a document's text: the audit log keeps their size alone. Paths as
     /// [`crate::base::redact::arguments`] has them.
     const CONTENT: &'static [&'static str] = &[];
+    /// Whether its answer shows an image or a sound: `data` in base 64, of the type `mime_type`. MCP clients get that as a block of
+    /// its own.
+    const MEDIA: bool = false;
     /// What clients are told of its effects.
     const HINTS: Hints = Hints::of(Self::ACCESS);
     /// Does the work. It runs admitted, validated, under deadline and cancellation.

@@ -65,6 +65,7 @@ impl ProjectConfig {
             input_pinned: Arc::default(),
             output: Arc::new(schema::of_output::<Output>()),
             content: &[],
+            media: false,
             calls: &[],
         }))
     }

@@ -70,6 +70,8 @@ pub struct Spec {
     pub output: Arc<Map<String, Value>>,
     /// Arguments of which only the size is written down.
     pub content: &'static [&'static str],
+    /// Whether its answer shows an image or a sound.
+    pub media: bool,
     /// What its server may call.
     pub calls: &'static [Dep],
 }
@@ -96,6 +98,7 @@ impl Spec {
             input_pinned: Arc::new(pinned),
             output: Arc::new(schema::of_output::<T::Output>()),
             content: T::CONTENT,
+            media: T::MEDIA,
             calls: T::Server::CALLS,
         }
     }

@@ -12,7 +12,7 @@ use super::{
     adapter::{Adapter, Sight},
     confirm,
     endpoint::Endpoint,
-    fault, forward, light, offers,
+    fault, forward, light, media, offers,
 };
 use crate::tool::{DynTool, Level};
 
@@ -76,6 +76,7 @@ impl Adapter {
         })
         .await;
         Ok(match done {
+            Ok(value) if spec.media => media::result(value).into(),
             Ok(value) => CallToolResult::structured(value).into(),
             Err(error) => fault::result(&error).into(),
         })

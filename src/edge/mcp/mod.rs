@@ -13,6 +13,7 @@ mod envelope;
 mod fault;
 mod forward;
 mod light;
+mod media;
 mod offers;
 mod paging;
 mod resumable;
