@@ -8,8 +8,14 @@ use crate::{
 
 use super::engine::{listing, text::TextError};
 
-/// The error for `path` in `files`.
+/// The error for `path` in `files`, which the argument `path` named.
 pub(super) fn of(files: &Beneath, path: &RelPath, error: Error) -> ToolError {
+    at("/path", files, path, error)
+}
+
+/// The error for `path` in `files`, which the argument at `pointer` named.
+pub(super) fn at(pointer: &str, files: &Beneath, path: &RelPath, error: Error) -> ToolError {
+    let invalid = |path, what| invalid(pointer, path, what);
     match error {
         Error::NotFound => {
             let missing = ToolError::not_found("path", path);
@@ -30,6 +36,7 @@ pub(super) fn of(files: &Beneath, path: &RelPath, error: Error) -> ToolError {
             path,
             "has several hard links, so it may be a file outside of the workspace",
         ),
+        Error::IntoItself => invalid(path, "cannot be moved or copied into itself"),
         Error::Exists => ToolError::conflict(format!("{path} exists already")),
         Error::Io(error) if error.kind() == std::io::ErrorKind::PermissionDenied => {
             ToolError::forbidden(format!("the hub's user may not access {path}"))
@@ -46,11 +53,16 @@ pub(super) fn of_workspace(error: workspace::Error) -> ToolError {
     }
 }
 
-/// The file's bytes are not the text that was asked for.
-pub(super) fn of_text(path: &RelPath, error: &TextError) -> ToolError {
+/// The bytes of the file, which the argument at `pointer` named, are not the text that was asked for.
+pub(super) fn of_text(pointer: &str, path: &RelPath, error: &TextError) -> ToolError {
     match error {
-        TextError::Binary => invalid(path, "is binary, not text"),
+        TextError::Binary => invalid(
+            pointer,
+            path,
+            "is binary, not text: read_media_file shows images and sounds, get_file_info says what is known of it",
+        ),
         TextError::BrokenUtf16 => invalid(
+            pointer,
             path,
             "starts like UTF-16 but is not: pass encoding \"latin-1\"",
         ),
@@ -58,6 +70,6 @@ pub(super) fn of_text(path: &RelPath, error: &TextError) -> ToolError {
     }
 }
 
-fn invalid(path: &RelPath, what: &str) -> ToolError {
-    ToolError::invalid("/path", format!("{path} {what}"))
+fn invalid(pointer: &str, path: &RelPath, what: &str) -> ToolError {
+    ToolError::invalid(pointer, format!("{path} {what}"))
 }

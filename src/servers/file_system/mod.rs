@@ -1,13 +1,24 @@
 //! fs-mcp: the agents' hands in their workspace.
 
+mod changing;
 mod config;
 pub mod engine;
 mod fault;
+pub mod model;
+mod patching;
+mod quota;
+mod reading;
 mod resources;
 mod routes;
+mod snapshots;
+pub mod store;
+mod sweep;
 pub mod tools;
 
-use std::io::Read as _;
+#[cfg(test)]
+mod tests;
+
+use std::{io::Read as _, sync::Arc};
 
 use crate::{
     base::beneath::{Beneath, Durability, RelPath},
@@ -22,26 +33,23 @@ pub use config::Config;
 pub struct FileSystem {
     config: Config,
     workspaces: Workspaces,
+    leases: store::LeaseStore,
+    quota: Arc<quota::Quota>,
 }
 
 impl FileSystem {
-    /// Opens the server on the hub's workspaces, and clears away what a dead hub left half-written in them.
+    /// Opens the server on the hub's workspaces, and clears away what is not needed any more.
     ///
     /// # Errors
     /// None today; every server opens this way.
     #[allow(clippy::unused_async, reason = "every server opens the same way")]
     pub async fn open(config: Config, host: &Host) -> Result<Self, ToolError> {
-        let (workspaces, now) = (host.workspaces.clone(), host.clock.now());
-        host.tasks.spawn("half-written files", |_stop| async move {
-            match tokio::task::spawn_blocking(move || workspaces.sweep(now)).await {
-                Ok(0) => {}
-                Ok(removed) => tracing::info!(removed, "removed half-written files of a dead hub"),
-                Err(error) => tracing::warn!(%error, "could not look for half-written files"),
-            }
-        });
+        sweep::start(&config, host);
         Ok(Self {
-            config,
             workspaces: host.workspaces.clone(),
+            leases: store::LeaseStore::new(host.db.clone()),
+            quota: Arc::new(quota::Quota::new(config.project_quota_bytes)),
+            config,
         })
     }
 
@@ -62,9 +70,32 @@ impl ToolServer for FileSystem {
 
     fn tools(set: &mut ToolSet<Self>) {
         set.add::<tools::read_text_file::ReadTextFile>();
+        set.add::<tools::read_multiple_files::ReadMultipleFiles>();
+        set.add::<tools::read_media_file::ReadMediaFile>();
+        set.add::<tools::get_file_info::GetFileInfo>();
+        set.add::<tools::diff_files::DiffFiles>();
         set.add::<tools::write_file::WriteFile>();
         set.add::<tools::edit_file::EditFile>();
+        set.add::<tools::apply_patch::ApplyPatch>();
+        set.add::<tools::create_directory::CreateDirectory>();
+        set.add::<tools::move_file::MoveFile>();
+        set.add::<tools::copy_file::CopyFile>();
+        set.add::<tools::delete_file::DeleteFile>();
+        set.add::<tools::list_trash::ListTrash>();
+        set.add::<tools::restore_file::RestoreFile>();
+        set.add::<tools::create_snapshot::CreateSnapshot>();
+        set.add::<tools::list_snapshots::ListSnapshots>();
+        set.add::<tools::diff_snapshot::DiffSnapshot>();
+        set.add::<tools::restore_snapshot::RestoreSnapshot>();
+        set.add::<tools::acquire_lease::AcquireLease>();
+        set.add::<tools::release_lease::ReleaseLease>();
+        set.add::<tools::create_archive::CreateArchive>();
+        set.add::<tools::extract_archive::ExtractArchive>();
+        set.add::<tools::list_allowed_directories::ListAllowedDirectories>();
         set.add::<tools::list_directory::ListDirectory>();
+        set.add::<tools::directory_tree::DirectoryTree>();
+        set.add::<tools::glob::Glob>();
+        set.add::<tools::search_files::SearchFiles>();
         set.add::<tools::search_content::SearchContent>();
     }
 }
@@ -80,17 +111,37 @@ fn changed(ctx: &Ctx, path: &str) {
     ctx.changed_own("git", true);
 }
 
+/// The same for whatever lies at and below `path`: `.` is the workspace.
+fn changed_below(ctx: &Ctx, path: &str) {
+    let at = match path {
+        "." => "files".to_owned(),
+        path => format!("files/{path}"),
+    };
+    ctx.changed_own(at, true);
+    ctx.changed_own("git", true);
+}
+
 /// A file's path. A `/` at the end is a slip that is told, not guessed.
 fn file_path(text: &str) -> Result<RelPath, ToolError> {
+    file_path_at("/path", text)
+}
+
+/// The same for the argument at `pointer`.
+fn file_path_at(pointer: &str, text: &str) -> Result<RelPath, ToolError> {
     let path =
-        RelPath::parse(text).map_err(|error| ToolError::invalid("/path", error.to_string()))?;
+        RelPath::parse(text).map_err(|error| ToolError::invalid(pointer, error.to_string()))?;
     if path.is_root() {
         return Err(ToolError::invalid(
-            "/path",
-            "names the workspace itself: give a file in it",
+            pointer,
+            "names the workspace itself: give something in it",
         ));
     }
     Ok(path)
+}
+
+/// The path of a file or directory in the workspace: a `/` at the end does no harm.
+fn entry_path(pointer: &str, text: &str) -> Result<RelPath, ToolError> {
+    file_path_at(pointer, text.strip_suffix('/').unwrap_or(text))
 }
 
 /// A directory's path: nothing means the workspace, and a `/` at the end does no harm.

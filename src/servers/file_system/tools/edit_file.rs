@@ -13,7 +13,7 @@ use crate::{
             newline::LineEnding,
             text::{self, Encoding, Text},
         },
-        fault, file_path, tree,
+        fault, file_path,
     },
     tool::prelude::*,
 };
@@ -114,27 +114,27 @@ impl Tool for EditFile {
     };
 
     async fn run(server: &FileSystem, ctx: &Ctx, args: Args) -> Result<Output, ToolError> {
-        let tree = tree(ctx, args.repo.clone())?;
         let path = file_path(&args.path)?;
         let most = server.config.max_file_bytes;
-        let durability = server.durability();
-        let workspaces = server.workspaces.clone();
-        let lock = workspaces.lock_tree(&tree).await;
+        let changing = server.changing(ctx, args.repo.clone()).await?;
+        if !args.dry_run {
+            changing.allowed(&path)?;
+        }
+        let durability = changing.durability;
         ctx.blocking(move |stop| {
-            let _lock = lock;
-            let files = workspaces.files(&tree).map_err(fault::of_workspace)?;
+            let files = changing.files()?;
             let old = content(&files, &path, most)?
                 .ok_or_else(|| fault::of(&files, &path, crate::base::beneath::Error::NotFound))?;
             let version = etag::of(&old);
             check_version(&path, args.if_match.as_deref(), Some(&version))?;
-            let text =
-                Text::decode(&old, args.encoding).map_err(|error| fault::of_text(&path, &error))?;
+            let text = Text::decode(&old, args.encoding)
+                .map_err(|error| fault::of_text("/path", &path, &error))?;
             let edits: Vec<Edit> = args.edits.into_iter().map(Replacement::into_edit).collect();
             let (body, done) =
                 edit::apply(&text.body, &edits).map_err(|error| refusal(&path, error))?;
             let new = text
                 .encode(&body)
-                .map_err(|error| fault::of_text(&path, &error))?;
+                .map_err(|error| fault::of_text("/path", &path, &error))?;
             if new.len() as u64 > most {
                 return Err(ToolError::too_large(format!(
                     "{path} would be larger than {most} bytes"
@@ -142,6 +142,7 @@ impl Tool for EditFile {
             }
             stop.check()?;
             if !args.dry_run {
+                changing.room((new.len() as u64).saturating_sub(old.len() as u64), stop)?;
                 let refused = |error| fault::of(&files, &path, error);
                 files
                     .write(&path, &new, Existing::Replace, durability)

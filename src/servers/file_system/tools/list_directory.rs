@@ -19,16 +19,12 @@ pub struct Args {
     #[garde(length(bytes, max = 4096))]
     pub path: Option<String>,
     /// Most entries to return.
-    #[serde(default = "fifty")]
+    #[serde(default = "super::fifty")]
     #[garde(range(min = 1, max = 200))]
     pub limit: u32,
     /// `next_cursor` of the page before.
     #[garde(length(bytes, max = 2048))]
     pub cursor: Option<String>,
-}
-
-fn fifty() -> u32 {
-    50
 }
 
 /// What an entry is.
@@ -42,6 +38,17 @@ pub enum EntryType {
     Symlink,
     /// A FIFO, socket or device.
     Special,
+}
+
+impl From<Kind> for EntryType {
+    fn from(kind: Kind) -> Self {
+        match kind {
+            Kind::File => Self::File,
+            Kind::Directory => Self::Directory,
+            Kind::Symlink => Self::Symlink,
+            Kind::Special => Self::Special,
+        }
+    }
 }
 
 /// One entry.
@@ -123,12 +130,7 @@ impl From<listing::Item> for Item {
     fn from(item: listing::Item) -> Self {
         Self {
             name: item.name,
-            kind: match item.kind {
-                Kind::File => EntryType::File,
-                Kind::Directory => EntryType::Directory,
-                Kind::Symlink => EntryType::Symlink,
-                Kind::Special => EntryType::Special,
-            },
+            kind: item.kind.into(),
             size_bytes: item.size,
             modified_ms: item.modified,
         }

@@ -72,16 +72,12 @@ pub struct Args {
     #[serde(default)]
     pub include_ignored: bool,
     /// Most lines or files to return.
-    #[serde(default = "fifty")]
+    #[serde(default = "super::fifty")]
     #[garde(range(min = 1, max = 200))]
     pub limit: u32,
     /// `next_cursor` of the page before.
     #[garde(length(bytes, max = 8192))]
     pub cursor: Option<String>,
-}
-
-fn fifty() -> u32 {
-    50
 }
 
 /// A matching line, or a file with matches.
@@ -113,16 +109,11 @@ pub struct Output {
     /// Files that were searched for this page.
     pub searched_files: u64,
     /// Files that could not be searched: unreadable, with several hard links, or with lines beyond measure.
-    #[serde(skip_serializing_if = "is_zero")]
+    #[serde(skip_serializing_if = "super::is_zero")]
     pub skipped_files: u64,
     /// Pass as `cursor` to search on, when the page is full.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub next_cursor: Option<String>,
-}
-
-#[allow(clippy::trivially_copy_pass_by_ref)] // serde's signature
-fn is_zero(n: &u64) -> bool {
-    *n == 0
 }
 
 impl Tool for SearchContent {

@@ -11,8 +11,12 @@ use crate::{
 };
 
 pub async fn team() -> Team {
+    team_with(Config::default()).await
+}
+
+pub async fn team_with(config: Config) -> Team {
     crate::test::team(async |builder, host| {
-        let server = FileSystem::open(Config::default(), host).await.unwrap();
+        let server = FileSystem::open(config, host).await.unwrap();
         builder.mount(server)
     })
     .await

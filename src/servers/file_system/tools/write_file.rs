@@ -9,7 +9,7 @@ use crate::{
             newline::LineEnding,
             text::{self, Encoding, Text},
         },
-        fault, file_path, tree,
+        fault, file_path,
     },
     tool::prelude::*,
 };
@@ -94,7 +94,6 @@ impl Tool for WriteFile {
     };
 
     async fn run(server: &FileSystem, ctx: &Ctx, args: Args) -> Result<Output, ToolError> {
-        let tree = tree(ctx, args.repo.clone())?;
         let path = file_path(&args.path)?;
         let most = server.config.max_file_bytes;
         if args.content.len() as u64 > most {
@@ -102,12 +101,11 @@ impl Tool for WriteFile {
                 "the content is larger than {most} bytes"
             )));
         }
-        let durability = server.durability();
-        let workspaces = server.workspaces.clone();
-        let lock = workspaces.lock_tree(&tree).await;
-        ctx.blocking(move |_| {
-            let _lock = lock;
-            let files = workspaces.files(&tree).map_err(fault::of_workspace)?;
+        let changing = server.changing(ctx, args.repo.clone()).await?;
+        changing.allowed(&path)?;
+        let durability = changing.durability;
+        ctx.blocking(move |stop| {
+            let files = changing.files()?;
             let old = before(&files, &path, &args, most)?;
             let version = old.as_deref().map(etag::of);
             check_version(&path, args.if_match.as_deref(), version.as_deref())?;
@@ -117,6 +115,9 @@ impl Tool for WriteFile {
                     "{path} would be larger than {most} bytes"
                 )));
             }
+            let grown =
+                (bytes.len() as u64).saturating_sub(old.as_ref().map_or(0, |old| old.len() as u64));
+            changing.room(grown, stop)?;
             let refused = |error| fault::of(&files, &path, error);
             if args.create_parents {
                 files
@@ -185,13 +186,14 @@ fn bytes(
         .unwrap_or_default();
     let encoding = args.encoding.unwrap_or_else(|| text::detect(old));
     let encoded = |body: &str| {
-        text::encode(body, encoding, false).map_err(|error| fault::of_text(path, &error))
+        text::encode(body, encoding, false).map_err(|error| fault::of_text("/path", path, &error))
     };
     if args.mode != Mode::Append || old.is_empty() {
         return Ok((encoded(&args.content)?, encoding, None));
     }
     // What is there is kept byte for byte; only the addition is made to fit.
-    let there = Text::decode(old, Some(encoding)).map_err(|error| fault::of_text(path, &error))?;
+    let there =
+        Text::decode(old, Some(encoding)).map_err(|error| fault::of_text("/path", path, &error))?;
     let crlf = LineEnding::of(&there.body) == LineEnding::Crlf;
     let addition = if crlf {
         args.content.replace("\r\n", "\n").replace('\n', "\r\n")
