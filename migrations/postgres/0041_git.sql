@@ -84,3 +84,27 @@ create table git_commit_status (
   updated_ms bigint not null,
   primary key (project_id, repo, commit_id, context)
 );
+
+-- Repositories elsewhere, by the names that a repository gives them.
+create table git_remote (
+  project_id text not null references project (id) on delete cascade,
+  repo text not null,
+  name text not null,
+  url text not null,
+  credential text,
+  updated_by text not null,
+  updated_ms bigint not null,
+  primary key (project_id, repo, name)
+);
+
+-- What opens them: sealed with the hub's key, and bound to this row.
+create table git_credential (
+  project_id text not null references project (id) on delete cascade,
+  name text not null,
+  host text not null,
+  username text not null,
+  sealed text not null,
+  updated_by text not null,
+  updated_ms bigint not null,
+  primary key (project_id, name)
+);

@@ -18,7 +18,10 @@ use std::{path::PathBuf, process::ExitCode};
 
 use clap::{Parser, Subcommand};
 
-use crate::config::{Settings, Source};
+use crate::{
+    config::{Settings, Source},
+    servers::git::remote::askpass,
+};
 
 /// Seven MCP servers for a team of AI agents, in one process.
 #[derive(Debug, Parser)]
@@ -95,6 +98,12 @@ const USAGE: u8 = 2;
 
 /// Runs the program.
 pub fn main() -> ExitCode {
+    // git starts its askpass with a question and nothing else: the variable says what it is started for.
+    if let Some(socket) = std::env::var_os(askpass::SOCKET) {
+        let question = std::env::args().nth(1).unwrap_or_default();
+        let told = askpass::ask(socket.as_ref(), &question, &mut std::io::stdout());
+        return told.map_or(ExitCode::FAILURE, |()| ExitCode::SUCCESS);
+    }
     let cli = Cli::parse();
     if let Some(Command::SuperviseStep { args }) = &cli.command {
         let code = crate::servers::cicd::engine::supervisor::main(args);

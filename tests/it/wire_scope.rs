@@ -33,6 +33,7 @@ async fn ask(
         .replace("{project_id}", project)
         .replace("{rest}", "main.git");
     let git = path.starts_with("/repos/");
+    let path = path.replace("/info/refs", "/info/refs?service=git-upload-pack");
     let method = match wire.method() {
         Method::Get => reqwest::Method::GET,
         _ => reqwest::Method::POST,
@@ -56,7 +57,7 @@ async fn ask(
     };
     let body = json!({"model": model, "max_tokens": 5, "messages": hello, "input": "Hello"});
     let request = match method {
-        reqwest::Method::GET => request.query(&[("service", "git-upload-pack")]),
+        reqwest::Method::GET => request,
         _ if git => request.body("0000"),
         _ => request.json(&body),
     };

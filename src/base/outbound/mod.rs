@@ -100,8 +100,26 @@ async fn follow(policy: &Policy, url: &str) -> Result<Fetched, Refused> {
     Err(Refused::Hops)
 }
 
-/// One request to exactly the address in `url`.
-async fn get(policy: &Policy, url: &Url) -> Result<Response, Refused> {
+/// Somewhere that may be gone to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Target {
+    /// The address as it was given.
+    pub url: Url,
+    /// Its host, an IPv6 address in brackets.
+    pub host: String,
+    /// Its port.
+    pub port: u16,
+    /// Where exactly it may be gone to: to nothing else that the host's name may mean.
+    pub addresses: Vec<SocketAddr>,
+}
+
+/// Whether `url` may be gone to: for whoever goes there by other means than [`fetch`].
+pub async fn check(allowed_private: &[String], url: &str) -> Result<Target, Refused> {
+    let url = Url::parse(url).map_err(|error| Refused::Url(error.to_string()))?;
+    target(allowed_private, url).await
+}
+
+async fn target(allowed_private: &[String], url: Url) -> Result<Target, Refused> {
     if !matches!(url.scheme(), "http" | "https") {
         return Err(Refused::Url(format!("it begins with {}:", url.scheme())));
     }
@@ -111,21 +129,34 @@ async fn get(policy: &Policy, url: &Url) -> Result<Response, Refused> {
     let host = url
         .host_str()
         .ok_or_else(|| Refused::Url("it names no host".to_owned()))?;
-    let addresses = resolve(policy, url, host).await?;
-    client(host, &addresses)
+    let port = url.port_or_known_default().unwrap_or(443);
+    Ok(Target {
+        addresses: resolve(allowed_private, host, port).await?,
+        host: host.to_owned(),
+        port,
+        url,
+    })
+}
+
+/// One request to exactly the address in `url`.
+async fn get(policy: &Policy, url: &Url) -> Result<Response, Refused> {
+    let target = target(&policy.allowed_private, url.clone()).await?;
+    client(&target.host, &target.addresses)
         .map_err(|error| unreachable(&error))?
-        .get(url.clone())
+        .get(target.url)
         .send()
         .await
         .map_err(|error| unreachable(&error))
 }
 
 /// The addresses of `host` that may be gone to.
-async fn resolve(policy: &Policy, url: &Url, host: &str) -> Result<Vec<SocketAddr>, Refused> {
-    let port = url.port_or_known_default().unwrap_or(443);
+async fn resolve(
+    allowed_private: &[String],
+    host: &str,
+    port: u16,
+) -> Result<Vec<SocketAddr>, Refused> {
     let meant = format!("{host}:{port}");
-    let meant = policy
-        .allowed_private
+    let meant = allowed_private
         .iter()
         .any(|allowed| allowed.eq_ignore_ascii_case(&meant));
     // An IPv6 address stands in brackets.
@@ -136,7 +167,7 @@ async fn resolve(policy: &Policy, url: &Url, host: &str) -> Result<Vec<SocketAdd
     let (mut allowed, mut refused) = (Vec::new(), None);
     for address in found {
         match class(address.ip()) {
-            Class::Never => refused = Some("no document is at such an address"),
+            Class::Never => refused = Some("nothing is served at such an address"),
             Class::Private if !meant => {
                 refused = Some("the hub's operator can allow it in allowed_private");
             }

@@ -65,7 +65,7 @@ mod tests {
             async || call("get_pull_request", json!({"number": 1})).await["checks"].clone();
         let text = "jobs:\n  a:\n    runs-on: x\n    steps:\n      - uses: actions/checkout@v4\n";
         for (commit, told) in [(first, 0), (second, 1)] {
-            let run = json!({"inline": text, "revision": commit["commit"], "wait_ms": 20_000});
+            let run = json!({"inline": text, "ref": commit["commit"], "wait_ms": 20_000});
             assert_eq!(call("run_workflow", run).await["status"], "success");
             assert_eq!(checks().await.as_array().unwrap().len(), told);
         }

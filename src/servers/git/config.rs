@@ -12,6 +12,8 @@ pub struct Config {
     /// The git program: a name on the hub's `PATH` or a path. It must be version 2.45 or newer. When it is empty or not
     /// there, remotes do not work and some tools take longer.
     pub program: String,
+    /// Repositories elsewhere.
+    pub remotes: RemotesConfig,
     /// Largest tree that is written out for a run, in bytes.
     pub max_export_bytes: u64,
 }
@@ -21,7 +23,33 @@ impl Default for Config {
         Self {
             email_domain: "syndarix.local".into(),
             program: "git".into(),
+            remotes: RemotesConfig::default(),
             max_export_bytes: 1 << 30,
+        }
+    }
+}
+
+/// Settings of repositories elsewhere.
+#[derive(Debug, Clone, PartialEq, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct RemotesConfig {
+    /// Hosts that may be gone to, such as `github.com`; all public ones when empty.
+    pub allowed_hosts: Vec<String>,
+    /// Where private addresses are meant, as `host:port`; plain http is allowed there and nowhere else.
+    pub allowed_private: Vec<String>,
+    /// Certificates (PEM) to trust instead of the system's.
+    pub ca_file: Option<std::path::PathBuf>,
+    /// Longest clone, fetch or push, in seconds.
+    pub max_seconds: u64,
+}
+
+impl Default for RemotesConfig {
+    fn default() -> Self {
+        Self {
+            allowed_hosts: Vec::new(),
+            allowed_private: Vec::new(),
+            ca_file: None,
+            max_seconds: 900,
         }
     }
 }

@@ -7,6 +7,7 @@ mod fault;
 mod http;
 pub mod model;
 mod prompts;
+pub mod remote;
 mod resources;
 mod review;
 mod routes;
@@ -24,6 +25,7 @@ use crate::{
 
 use cli::Program;
 use engine::commit::Who;
+use remote::Remotes;
 use upkeep::Upkeep;
 
 pub use config::Config;
@@ -38,6 +40,7 @@ pub struct Git {
     program: Option<Program>,
     store: GitStore,
     upkeep: Upkeep,
+    remotes: Remotes,
 }
 
 impl Git {
@@ -73,6 +76,7 @@ impl Git {
             workspaces: host.workspaces.clone(),
             store: GitStore::new(host.db.clone()),
             upkeep: Upkeep::start(host, program.as_ref()),
+            remotes: Remotes::open(&host.data)?,
             program,
         })
     }
@@ -193,6 +197,12 @@ impl ToolServer for Git {
             .add::<tools::git_revert::GitRevert>()
             .add::<tools::git_resolve_conflict::GitResolveConflict>()
             .add::<tools::git_apply_patch::GitApplyPatch>()
+            .add::<tools::git_clone::GitClone>()
+            .add::<tools::git_remote::GitRemote>()
+            .add::<tools::git_fetch::GitFetch>()
+            .add::<tools::git_pull::GitPull>()
+            .add::<tools::git_push::GitPush>()
+            .add::<tools::git_credential::GitCredential>()
             .add::<tools::git_export_tree::GitExportTree>();
     }
 }

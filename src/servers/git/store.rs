@@ -1,11 +1,13 @@
 //! The SQL of pull requests, branch rules and checks. Every method sees one repository of one project.
 
 mod pulls;
+mod remotes;
 mod reviews;
 mod rules;
 mod statuses;
 
 pub use pulls::{Close, NewPull, Patch, PullFilter, PullRow};
+pub use remotes::{CredentialRow, RemoteRow};
 pub use reviews::{CommentRow, NewReview, Remark, ReviewRow};
 pub use statuses::StatusRow;
 

@@ -33,6 +33,11 @@ impl Word {
         Ok(Self(name.into()))
     }
 
+    /// `HEAD`.
+    pub fn head() -> Self {
+        Self("HEAD".into())
+    }
+
     /// Every reference below a whole name, as `refs/heads/*`.
     pub fn below(prefix: &str) -> Result<Self, BadWord> {
         let name = format!("{prefix}/*");

@@ -169,7 +169,7 @@ pub enum Error {
 }
 
 /// `None` for what is not there, instead of an error.
-fn found<T>(answer: Result<T, git2::Error>) -> Result<Option<T>, git2::Error> {
+pub fn found<T>(answer: Result<T, git2::Error>) -> Result<Option<T>, git2::Error> {
     match answer {
         Ok(value) => Ok(Some(value)),
         Err(error) if matches!(error.code(), ErrorCode::NotFound | ErrorCode::UnbornBranch) => {

@@ -251,14 +251,15 @@ impl Embedding {
     async fn run(self, mut follows: watch::Receiver<Option<Provider>>, stop: CancellationToken) {
         let mut workers: BTreeMap<i64, CancellationToken> = BTreeMap::new();
         let mut next: Option<Arc<Arrays>> = None;
-        let mut told = false;
+        // What was brought about last: a change that comes while others are looked at is none the less seen.
+        let mut told: Option<Option<Provider>> = None;
         let work = async {
             loop {
                 let wanted = follows.borrow_and_update().clone();
                 let looked = async {
-                    if !told {
+                    if told.as_ref() != Some(&wanted) {
                         self.want(wanted.as_ref()).await?;
-                        told = true;
+                        told = Some(wanted.clone());
                     }
                     let live = if wanted.is_some() {
                         self.0.store.generations().await?
@@ -284,7 +285,7 @@ impl Embedding {
                     }
                 };
                 tokio::select! {
-                    Ok(()) = follows.changed() => told = false,
+                    Ok(()) = follows.changed() => {}
                     () = self.0.changed.notified() => {}
                     () = filled => {}
                     () = tokio::time::sleep(LOOK) => {}

@@ -157,3 +157,24 @@ async fn a_model_that_does_not_answer_is_given_up_when_the_settings_go_back() {
     let now = serves(&embedding, "builtin/all-minilm-l6-v2", 2).await;
     assert_eq!(still.generation, now.generation);
 }
+
+#[tokio::test]
+async fn whatever_was_wanted_last_comes_about() {
+    let (team, embedding) = start(gateway("mock/embed")).await;
+    add(&team, "one text").await;
+    serves(&embedding, "gateway/mock/embed@16", 1).await;
+    // Changes that come at any moment of the work that the one before began.
+    for n in 0..30_u64 {
+        let builtin = n % 2 == 0;
+        let wanted = if builtin {
+            Some(Provider::Builtin)
+        } else {
+            Provider::of(&gateway("mock/embed")).unwrap()
+        };
+        embedding.follow(wanted);
+        tokio::time::sleep(Duration::from_millis(n * 7 % 40)).await;
+    }
+    serves(&embedding, "gateway/mock/embed@16", 1).await;
+    embedding.follow(Some(Provider::Builtin));
+    serves(&embedding, "builtin/all-minilm-l6-v2", 1).await;
+}
