@@ -15,7 +15,9 @@ const MAX_LINE: usize = 2000;
 pub fn piece(text: &str, skip: usize, room: usize) -> (String, usize) {
     let mut out = String::new();
     let mut used = 0;
-    for line in text.lines().skip(skip) {
+    // Not `lines`, which would take a carriage return for a part of the line's end.
+    for line in text.split_inclusive('\n').skip(skip) {
+        let line = line.strip_suffix('\n').unwrap_or(line);
         let shown = line
             .get(..line.floor_char_boundary(MAX_LINE))
             .unwrap_or(line);
@@ -111,6 +113,7 @@ mod tests {
         assert_eq!(piece("aa\nbb\ncc\n", 1, 6), ("bb\ncc\n".into(), 2));
         assert_eq!(piece("aa\nbb\n", 0, 4), ("aa\n".into(), 1));
         assert_eq!(piece("aa\n", 0, 2), (String::new(), 0));
+        assert_eq!(piece("a\r\nb\r", 0, 9), ("a\r\nb\r\n".into(), 2));
         let (long, used) = piece(&"é".repeat(3000), 0, 9000);
         assert!(used == 1 && long.ends_with("…\n") && long.len() < 2010);
     }
