@@ -127,7 +127,7 @@ mod tests {
                     "{}={}",
                     entry.name().unwrap(),
                     entry.value().unwrap()
-                ))
+                ));
             })
             .unwrap();
         seen.sort();

@@ -86,13 +86,11 @@ impl Command {
             }
         }
         let status = loop {
-            match group.child.try_wait().map_err(Error::Start)? {
-                Some(status) => break status,
-                None => {
-                    check()?;
-                    std::thread::sleep(Duration::from_millis(1));
-                }
+            if let Some(status) = group.child.try_wait().map_err(Error::Start)? {
+                break status;
             }
+            check()?;
+            std::thread::sleep(Duration::from_millis(1));
         };
         group.ended = true;
         if status.success() {
