@@ -60,6 +60,9 @@ pub fn lines(
     path: &RelPath,
 ) -> Result<Vec<String>, Error> {
     let found = blob::find(repository, commit, path)?;
+    if found.size.unwrap_or(0) > blob::MAX_HELD {
+        return Err(Error::TooLarge(blob::MAX_HELD as u64));
+    }
     let blob = repository.find_blob(found.id)?;
     if blob.is_binary() {
         return Err(Error::Binary(path.to_string()));

@@ -1,5 +1,6 @@
 //! Files and directories of a commit.
 
+use std::ops::ControlFlow;
 use std::path::Path;
 
 use git2::{Commit, ObjectType, Oid, Repository, Tree};
@@ -8,6 +9,10 @@ use serde::Serialize;
 
 use super::{Error, shown};
 use crate::base::beneath::RelPath;
+use crate::servers::git::cli::{Place, Program, Word};
+
+/// Largest content that is held as a whole, in bytes.
+pub const MAX_HELD: usize = 8 << 20;
 
 /// What an entry of a commit's tree is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
@@ -82,6 +87,42 @@ fn size(repository: &Repository, kind: Kind, id: Oid) -> Result<Option<usize>, E
         Kind::Directory | Kind::Submodule => Ok(None),
         _ => Ok(Some(repository.odb()?.read_header(id)?.0)),
     }
+}
+
+/// `most` bytes of the content `id`, `size` bytes in all, from `start` on.
+///
+/// # Errors
+/// [`Error::TooLarge`] for what is more than the hub may hold at once, unless the program is there to read it.
+pub fn piece(
+    repository: &Repository,
+    git: Option<&Program>,
+    id: Oid,
+    size: usize,
+    (start, most): (usize, usize),
+    stop: &dyn Fn() -> bool,
+) -> Result<Vec<u8>, Error> {
+    let end = start.saturating_add(most).min(size);
+    if size <= MAX_HELD {
+        let blob = repository.find_blob(id)?;
+        return Ok(blob.content().get(start..end).unwrap_or_default().to_vec());
+    }
+    let git = git.ok_or(Error::TooLarge(MAX_HELD as u64))?;
+    let (mut piece, mut at) = (Vec::with_capacity(end.saturating_sub(start)), 0);
+    let command = git
+        .command(Place::bare(repository), "cat-file")
+        .flag("blob");
+    command.word(Word::object(id)).each(stop, &mut |bytes| {
+        let from = start.saturating_sub(at).min(bytes.len());
+        let to = end.saturating_sub(at).min(bytes.len());
+        piece.extend_from_slice(bytes.get(from..to).unwrap_or_default());
+        at += bytes.len();
+        if at >= end {
+            ControlFlow::Break(())
+        } else {
+            ControlFlow::Continue(())
+        }
+    })?;
+    Ok(piece)
 }
 
 /// The entries of the directory at `path`, by path, after `after`, one more than `limit` at most; with `recursive` the

@@ -159,6 +159,15 @@ fn by_lines(
     if !is_file(ours) || !is_file(theirs) {
         return Ok(None);
     }
+    let odb = repository.odb()?;
+    for side in [Some(ours), Some(theirs), conflict.base.as_ref()]
+        .into_iter()
+        .flatten()
+    {
+        if odb.read_header(side.id)?.0 > MAX_FILE {
+            return Ok(None);
+        }
+    }
     let blob = |side: &Side| repository.find_blob(side.id);
     let (ours, theirs) = (blob(ours)?, blob(theirs)?);
     let base = conflict
@@ -168,11 +177,7 @@ fn by_lines(
         .map(blob)
         .transpose()?;
     let all = [Some(&ours), Some(&theirs), base.as_ref()];
-    if all
-        .iter()
-        .flatten()
-        .any(|blob| blob.is_binary() || blob.size() > MAX_FILE)
-    {
+    if all.iter().flatten().any(|blob| blob.is_binary()) {
         return Ok(None);
     }
     let input = |content| {

@@ -85,32 +85,30 @@ impl Tool for GitReadFile {
     async fn run(server: &Git, ctx: &Ctx, args: Args) -> Result<Output, ToolError> {
         let path = name::path(&args.path).map_err(fault::of)?;
         server
-            .look(ctx, args.repo, move |session, _| {
+            .look(ctx, args.repo, move |session, stop| {
                 let repository = &session.repository;
                 let commit = name::commit(repository, args.revision.as_deref().unwrap_or("HEAD"))?;
                 let found = blob::find(repository, &commit, &path)?;
-                let blob = repository.find_blob(found.id)?;
-                let bytes = blob.content();
-                let start = usize::try_from(args.offset)
-                    .unwrap_or(usize::MAX)
-                    .min(bytes.len());
-                let rest = bytes.get(start..).unwrap_or_default();
-                let piece = rest
-                    .get(..(args.max_bytes as usize).min(rest.len()))
-                    .unwrap_or_default();
-                let (encoding, content, used) = match text(piece, piece.len() < rest.len()) {
+                let size = found.size.unwrap_or(0);
+                let start = usize::try_from(args.offset).unwrap_or(usize::MAX).min(size);
+                let most = args.max_bytes as usize;
+                let stop = || stop.is_set();
+                let git = session.git.as_ref();
+                let piece = blob::piece(repository, git, found.id, size, (start, most), &stop)?;
+                let cut = start + piece.len() < size;
+                let (encoding, content, used) = match text(&piece, cut) {
                     Some(text) => (Encoding::Utf8, text.to_owned(), text.len()),
-                    None => (Encoding::Base64, STANDARD.encode(piece), piece.len()),
+                    None => (Encoding::Base64, STANDARD.encode(&piece), piece.len()),
                 };
                 let end = start + used;
                 Ok(Output {
                     commit: commit.id().to_string(),
                     blob: found.id.to_string(),
                     kind: found.kind,
-                    size: bytes.len(),
+                    size,
                     encoding,
                     content,
-                    next_offset: Some(end).filter(|end| *end < bytes.len()),
+                    next_offset: Some(end).filter(|end| *end < size),
                 })
             })
             .await
@@ -162,6 +160,13 @@ mod tests {
             (&json!("base64"), &json!("Y2Fm6Q0K"))
         );
         assert_eq!(read(json!({"path": "link"})).await["kind"], "link");
+        let large = std::fs::File::create(root(&team).join("large")).unwrap();
+        large.set_len(20 << 20).unwrap();
+        save(&team, "tail", "x").await;
+        let far = json!({"path": "large", "offset": (20 << 20) - 3, "max_bytes": 9});
+        if crate::servers::git::cli::Program::find("git").is_ok() {
+            assert_eq!(read(far).await["content"], "AAAA");
+        }
         assert_eq!(
             read(json!({"path": "dir/é", "offset": 99})).await["content"],
             ""
