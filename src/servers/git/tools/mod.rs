@@ -50,4 +50,6 @@ pub mod set_commit_status;
 pub mod update_pull_request;
 
 #[cfg(test)]
+mod attacks;
+#[cfg(test)]
 pub(super) mod testing;
