@@ -38,7 +38,7 @@ pub use locks::{RepositoryGuard, TreeGuard};
 pub use repository::{Created, default_branch};
 pub use trees::Worktree;
 pub use walk::{Step, Visit, WalkOptions, walk};
-pub use worktree::{agent_branch, branch_holder, branch_holders};
+pub use worktree::{Filler, agent_branch, branch_holder, branch_holders};
 
 /// The repository a call means when it names none.
 pub const DEFAULT_REPO: &str = "main";
@@ -118,7 +118,7 @@ impl Workspaces {
         if !path.is_dir() {
             std::fs::create_dir_all(&path)?;
         }
-        self.ensure(tree)?;
+        self.ensure(tree, None)?;
         Ok(Beneath::open(&path)?)
     }
 

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use git2::{Config, ErrorCode, Reference, Repository, RepositoryInitOptions, RepositoryOpenFlags};
 
-use super::{Error, TreeId, Workspaces, layout, settings, worktree};
+use super::{Error, Filler, TreeId, Workspaces, layout, settings, worktree};
 use crate::base::beneath::TEMP_PREFIX;
 use crate::base::ids::{ProjectId, RepoName};
 
@@ -22,12 +22,23 @@ impl Workspaces {
     /// # Errors
     /// [`Error::NoRepository`] before [`Workspaces::create_repository`].
     pub fn repository(&self, tree: &TreeId) -> Result<Repository, Error> {
-        let (bare, admin) = self.ensure(tree)?.ok_or(Error::NoRepository)?;
+        let (bare, admin) = self.ensure(tree, None)?.ok_or(Error::NoRepository)?;
         open(&admin, &bare)
     }
 
+    /// The same, for the sake of the first use: the files are checked out by `filler`.
+    pub fn add_worktree(&self, tree: &TreeId, filler: Filler<'_>) -> Result<(), Error> {
+        self.ensure(tree, Some(filler))?
+            .ok_or(Error::NoRepository)
+            .map(drop)
+    }
+
     /// Makes the agent's worktree if the repository exists and this is its first use; the bare and admin directories.
-    pub(super) fn ensure(&self, tree: &TreeId) -> Result<Option<(PathBuf, PathBuf)>, Error> {
+    pub(super) fn ensure(
+        &self,
+        tree: &TreeId,
+        filler: Option<Filler<'_>>,
+    ) -> Result<Option<(PathBuf, PathBuf)>, Error> {
         let bare = layout::bare(&self.0.data, &tree.project, &tree.repo);
         let admin = layout::admin(&bare, &tree.agent);
         if worktree::is_ready(&admin) {
@@ -40,7 +51,7 @@ impl Workspaces {
         if !worktree::is_ready(&admin) {
             let path = layout::tree(&self.0.data, tree);
             std::fs::create_dir_all(&path)?;
-            worktree::create(&bare, &admin, &path, tree)?;
+            worktree::create(&bare, &admin, &path, tree, filler)?;
         }
         Ok(Some((bare, admin)))
     }
@@ -102,18 +113,12 @@ impl Workspaces {
 }
 
 /// The branch that HEAD of the bare repository names, born or not.
+///
+/// Read from its file: opening the bare repository once more would cost more than all the rest of a small call.
 pub fn default_branch(bare: &Repository) -> Result<String, Error> {
-    let common = Repository::open_bare(bare.commondir())?;
-    let head = common.find_reference("HEAD")?;
-    let target = head
-        .symbolic_target()
-        .ok()
-        .flatten()
-        .unwrap_or(super::DEFAULT_BRANCH);
-    Ok(target
-        .strip_prefix("refs/heads/")
-        .unwrap_or(target)
-        .to_owned())
+    let head = std::fs::read_to_string(bare.commondir().join("HEAD"))?;
+    let branch = head.trim_end().strip_prefix("ref: refs/heads/");
+    Ok(branch.unwrap_or(super::DEFAULT_BRANCH).to_owned())
 }
 
 /// Opens exactly `git_dir`, looking neither above nor beside it, with the repository's own config and no other:

@@ -20,6 +20,7 @@ pub mod name;
 pub mod patch;
 mod patch_text;
 pub mod pull;
+pub mod porcelain;
 pub mod reflog;
 pub mod renames;
 pub mod reset;
@@ -27,6 +28,7 @@ pub mod stash;
 pub mod status;
 pub mod tag;
 pub mod when;
+pub mod worktree;
 
 #[cfg(test)]
 mod tests;
@@ -96,7 +98,7 @@ pub enum Error {
     BadDate(String),
     #[error("{0}")]
     Unsafe(String),
-    #[error("the tree is larger than {0} bytes")]
+    #[error("it is larger than {0} bytes")]
     TooLarge(u64),
     #[error("{0} is not there in this commit")]
     NoSuchPath(String),

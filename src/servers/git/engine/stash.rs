@@ -207,7 +207,7 @@ fn refuse_links(
         match files.kind(&path) {
             Ok(Kind::Symlink) => return Err(Error::ThroughLink(path.to_string())),
             Ok(Kind::Directory) => {
-                refuse_links(repository, files, &repository.find_tree(entry.id())?, &path)?
+                refuse_links(repository, files, &repository.find_tree(entry.id())?, &path)?;
             }
             _ => {}
         }

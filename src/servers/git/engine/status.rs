@@ -4,8 +4,9 @@ use git2::{Delta, Repository, Status, StatusEntry, StatusOptions};
 use schemars::JsonSchema;
 use serde::Serialize;
 
-use super::{Error, shown};
+use super::{Backend, Error, porcelain, shown};
 use crate::base::beneath::RelPath;
+use crate::servers::git::cli::Program;
 
 /// How a file changed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
@@ -52,6 +53,25 @@ pub struct Item {
     pub unstaged: Option<Change>,
     /// Old path of a staged rename.
     pub from: Option<String>,
+}
+
+/// Files in the index above which the git program is asked, if it is there: before that, starting it costs more.
+const MANY_FILES: usize = 2000;
+
+/// Every file that differs, untracked ones too, and who looked.
+pub fn all(
+    repository: &Repository,
+    git: Option<&Program>,
+    paths: &[RelPath],
+    stop: &dyn Fn() -> bool,
+) -> Result<(Vec<Item>, Backend), Error> {
+    match git {
+        Some(git) if repository.index()?.len() > MANY_FILES => Ok((
+            porcelain::status(repository, git, paths, stop)?,
+            Backend::Git,
+        )),
+        _ => Ok((status(repository, paths, true)?, Backend::Libgit2)),
+    }
 }
 
 /// Every file that differs, by path; below `paths` when there are any.

@@ -5,6 +5,7 @@ use crate::{
     servers::git::{
         Git,
         engine::{
+            Backend,
             integrate::{Kind, state},
             name,
             status::{self, Change},
@@ -94,6 +95,8 @@ pub struct Output {
     /// Pass as `cursor` for the next page, when there is one.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub next_cursor: Option<String>,
+    /// Who looked: the `git` program or `libgit2`.
+    pub backend: Backend,
 }
 
 impl Tool for GitStatus {
@@ -116,9 +119,10 @@ impl Tool for GitStatus {
             .transpose()?;
         let limit = args.limit as usize;
         server
-            .look(ctx, args.repo, move |session, _| {
+            .look(ctx, args.repo, move |session, stop| {
                 let repository = &session.repository;
-                let all = status::status(repository, &paths, true)?;
+                let stop = || stop.is_set();
+                let (all, backend) = status::all(repository, session.git.as_ref(), &paths, &stop)?;
                 let untracked = |item: &&status::Item| item.unstaged == Some(Change::Untracked);
                 let branch = name::head_branch(repository)?;
                 let head = name::head(repository)?.map(|head| head.id());
@@ -162,6 +166,7 @@ impl Tool for GitStatus {
                     untracked,
                     next_cursor: next.map(|last| paging::encode(&binding, &last.path)),
                     items,
+                    backend,
                 })
             })
             .await
@@ -191,7 +196,7 @@ mod tests {
         let team = team().await;
         let status = ok(&team, "git_status", json!({})).await;
         let like = json!({"branch": "agent/ann/work", "unborn": true, "default_branch": "main", "clean": true,
-                          "staged": 0, "unstaged": 0, "untracked": 0, "items": []});
+                          "staged": 0, "unstaged": 0, "untracked": 0, "items": [], "backend": "libgit2"});
         assert_eq!(status, like);
         save(&team, "a", "1").await;
         save(&team, "b", "1").await;

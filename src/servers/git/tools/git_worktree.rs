@@ -3,7 +3,7 @@
 use crate::{
     servers::git::{
         Git,
-        engine::{Error, status},
+        engine::{Error, status, worktree},
         fault, tree,
     },
     tool::prelude::*,
@@ -83,16 +83,18 @@ impl Tool for GitWorktree {
 
     async fn run(server: &Git, ctx: &Ctx, args: Args) -> Result<Output, ToolError> {
         let own = tree(ctx, args.repo)?;
-        let workspaces = server.workspaces.clone();
+        let (workspaces, program) = (server.workspaces.clone(), server.program.clone());
         let lock = workspaces.lock_tree(&own).await;
         let done = ctx
-            .blocking(move |_| {
+            .blocking(move |stop| {
                 let _lock = lock;
                 let work = || -> Result<Output, Error> {
                     let mut removed = Vec::new();
                     match args.action {
                         Action::List => {}
-                        Action::Add => drop(workspaces.repository(&own)?),
+                        Action::Add => {
+                            worktree::add(&workspaces, program.as_ref(), &own, &|| stop.is_set())?;
+                        }
                         Action::Remove => {
                             let trees = workspaces.worktrees(&own.project, &own.repo)?;
                             if !trees.iter().any(|tree| tree.agent == own.agent) {
@@ -166,6 +168,8 @@ mod tests {
         let first = save(&team, "a", "1").await;
         let bea = team.at("demo", "bea");
         ok(&bea, "git_worktree", json!({"action": "add"})).await;
+        assert_eq!(std::fs::read_to_string(root(&bea).join("a")).unwrap(), "1");
+        assert_eq!(ok(&bea, "git_status", json!({})).await["clean"], true);
         ok(&bea, "git_checkout", json!({"target": first})).await;
         let listed = ok(&team, "git_worktree", json!({})).await;
         let like = json!([{"agent": "ann", "branch": "agent/ann/work", "own": true}, {"agent": "bea", "commit": first}]);

@@ -314,3 +314,31 @@ fn the_log_of_a_path_is_the_same_by_both() {
         assert_eq!(read(Some(&git)), read(None), "{filter:?}");
     }
 }
+
+#[test]
+fn the_status_is_the_same_by_both() {
+    let Some(git) = program() else { return };
+    let room = Room::new();
+    let both = |paths: &[RelPath]| {
+        let repo = room.repo("ann");
+        let ours = status::status(&repo, paths, true).unwrap();
+        let theirs = porcelain::status(&repo, &git, paths, &go).unwrap();
+        assert_eq!(ours, theirs);
+        ours.len()
+    };
+    plant(&room, b"");
+    assert_eq!(both(&[]), 11);
+    room.add(&["."]).unwrap();
+    assert_eq!(both(&[]), 11);
+    room.commit("x").unwrap();
+    room.write(".gitignore", "*.log\n/target\n");
+    room.write("target/x", "x");
+    room.write("dir/a.log", "x");
+    plant(&room, b"more\n");
+    assert!(both(&[]) > 10);
+    room.add(&["moved", "bom", "crlf", "run.sh"]).unwrap();
+    room.write("crlf", "again");
+    assert!(both(&[]) > 10);
+    assert_eq!(both(&[RelPath::parse("dir").unwrap()]), 1);
+    assert_eq!(both(&[RelPath::parse("*").unwrap()]), 0);
+}
