@@ -1,3 +1,4 @@
-//! The git server with the real git program at the other end.
+//! git-mcp where it takes a whole hub to see it, and the real git program at the other end.
 
+mod crash;
 mod smart_http;
