@@ -9,8 +9,8 @@ use sha2::{Digest, Sha256};
 const VERSION: u8 = 1;
 /// Bytes of the hash that binds a cursor to its question.
 const BINDING: usize = 8;
-/// Longer text is no cursor of ours.
-const MAX_LEN: usize = 2048;
+/// Longer text is no cursor of ours: a key may be a path of 4,095 bytes, escaped and in base 64.
+const MAX_LEN: usize = 16 * 1024;
 
 /// The cursor was not made for this question: damaged, of another version, or of another filter or caller.
 #[derive(Debug, thiserror::Error, PartialEq, Eq)]
@@ -90,6 +90,13 @@ mod tests {
             decode::<(i64, String)>(&("p1", "done"), &cursor),
             Err(BadCursor)
         );
+    }
+
+    #[test]
+    fn the_longest_path_makes_a_cursor() {
+        let path = "\u{1}".repeat(2_000);
+        assert_eq!(decode::<String>(&"p", &encode(&"p", &path)), Ok(path));
+        assert_eq!(decode::<i64>(&"p", &"x".repeat(100_000)), Err(BadCursor));
     }
 
     #[test]
