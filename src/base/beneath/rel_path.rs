@@ -91,7 +91,8 @@ impl RelPath {
         if name.contains(['/', '\0']) || matches!(name, "" | "." | "..") {
             return Err(PathError::Parent);
         }
-        if self.0.len() + 1 + name.len() > MAX_BYTES || self.components().count() >= MAX_DEPTH {
+        let above = self.0.bytes().filter(|byte| *byte == b'/').count() + 1;
+        if self.0.len() + 1 + name.len() > MAX_BYTES || above >= MAX_DEPTH {
             return Err(PathError::TooLong);
         }
         if !self.is_root() {
@@ -216,7 +217,30 @@ mod tests {
         assert_eq!((path.parent().as_str(), path.name()), ("a/b", Some("c")));
     }
 
+    #[test]
+    fn a_path_contains_itself_and_what_is_below() {
+        let path = |text: &str| RelPath::parse(text).unwrap();
+        assert!(path("a/b").contains(&path("a/b")) && path("a/b").contains(&path("a/b/c")));
+        assert!(!path("a/b").contains(&path("a/bc")) && !path("a/b").contains(&path("a")));
+        assert!(path(".").contains(&path("a")));
+    }
+
     proptest! {
+        /// Going down name by name leads where parsing the whole leads, and going up again leads back.
+        #[test]
+        fn names_are_checked_as_whole_paths_are(names in proptest::collection::vec("[a.gitGIT~ 1]{1,5}", 1..70)) {
+            let mut path = RelPath::root();
+            let pushed = names.iter().try_for_each(|name| path.push(name));
+            let parsed = RelPath::parse(&names.join("/"));
+            if pushed.is_ok() {
+                prop_assert_eq!(parsed.as_ref(), Ok(&path));
+                path.pop();
+                prop_assert_eq!(path, parsed.unwrap().parent());
+            } else {
+                prop_assert!(parsed.is_err() || names.iter().any(|name| name == "."));
+            }
+        }
+
         #[test]
         fn an_accepted_path_never_leads_up_or_out(text in "[a-zA-Z.~/\\\\ :\u{200c}\0]{0,24}") {
             if let Ok(path) = RelPath::parse(&text) {

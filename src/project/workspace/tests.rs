@@ -366,7 +366,7 @@ fn what_lies_aside_is_out_of_reach_counted_and_removed_as_a_whole() {
         "it still counts"
     );
     assert_eq!(spaces.size(&id.project, &|| true), None);
-    assert_eq!(spaces.trees_with(Shelf::Trash), [id.clone()]);
+    assert_eq!(spaces.trees_with(Shelf::Trash), std::slice::from_ref(&id));
     assert_eq!(spaces.trees_with(Shelf::Snapshots), []);
     aside.remove_all(&kept).unwrap();
     aside.remove_all(&kept).unwrap();

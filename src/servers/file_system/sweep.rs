@@ -25,7 +25,10 @@ pub(super) fn start(config: &Config, host: &Host) {
             Err(error) => tracing::warn!(%error, "could not look for half-written files"),
         }
         unstage(&workspaces).await;
-        while kept_ms > 0 {
+        if kept_ms == 0 {
+            return;
+        }
+        loop {
             empty(&workspaces, clock.now() - kept_ms).await;
             tokio::select! {
                 () = tokio::time::sleep(PAUSE) => {}

@@ -1,6 +1,7 @@
 //! What only a whole hub can show of a single server.
 
 mod cicd;
+mod file_system;
 mod git;
 mod knowledge_base;
 mod llm_gateway;

@@ -31,7 +31,7 @@ pub fn page(
     let above = at.components().count();
     let mut page = Page::default();
     let mut last: Option<RelPath> = None;
-    let mut named = !options.after.is_some();
+    let mut named = options.after.is_none();
     walk(top, at, options, &mut |visit| {
         if stop() {
             return Ok(Step::Stop);

@@ -335,16 +335,21 @@ impl Filter {
     fn new(query: &Query) -> Result<Self, SearchError> {
         let globs = Globs::new(query.globs.iter().map(String::as_str))
             .map_err(|error| SearchError::Glob(error.to_string()))?;
-        let mut types = TypesBuilder::new();
-        types.add_defaults();
-        for name in &query.types {
-            types.select(name);
-        }
-        let built = types.build();
-        let built = built.map_err(|_| SearchError::Type(query.types.join(", ")))?;
+        // ripgrep knows some 250 types: they are made ready only for who asks for one.
+        let types = if query.types.is_empty() {
+            None
+        } else {
+            let mut types = TypesBuilder::new();
+            types.add_defaults();
+            for name in &query.types {
+                types.select(name);
+            }
+            let built = types.build();
+            Some(built.map_err(|_| SearchError::Type(query.types.join(", ")))?)
+        };
         Ok(Self {
-            globs: (!query.globs.is_empty()).then_some(globs),
-            types: (!query.types.is_empty()).then_some(built),
+            globs: (!globs.is_empty()).then_some(globs),
+            types,
         })
     }
 

@@ -163,7 +163,7 @@ mod tests {
         assert!(matches!(put("dir", 30), Err(Error::NotFound)));
         assert_eq!(list(&trash).unwrap(), [link.clone(), dir.clone()]);
         assert_eq!((dir.kind, link.kind), (Kind::Directory, Kind::Symlink));
-        assert_eq!(expired(&trash, 15).unwrap(), [dir.id.clone()]);
+        assert_eq!(expired(&trash, 15).unwrap(), std::slice::from_ref(&dir.id));
 
         std::fs::write(outer.path().join("in/old"), "old").unwrap();
         let failing = || Err(Error::Special);

@@ -135,22 +135,21 @@ impl Tool for DiffSnapshot {
                     next_cursor: None,
                 });
             }
-            let new: Vec<Entry> = match other {
-                Some(other) => other.entries,
-                None => {
-                    let scope = Scope {
-                        ignored: old.header.ignored,
-                        like: Some(&old),
-                        into: None,
-                        room: &|_| true,
-                        stop: &|| stop.is_set(),
-                    };
-                    scan(&files, &scope).map_err(refusal)?.0
-                }
+            let new: Vec<Entry> = if let Some(other) = other {
+                other.entries
+            } else {
+                let scope = Scope {
+                    ignored: old.header.ignored,
+                    like: Some(&old),
+                    into: None,
+                    room: &|_| true,
+                    stop: &|| stop.is_set(),
+                };
+                scan(&files, &scope).map_err(refusal)?.0
             };
             let all = differences(&old.entries, &new);
             let is_left = |path: &RelPath| {
-                let after = after.as_ref().map(|after| after.components());
+                let after = after.as_ref().map(RelPath::components);
                 after.is_none_or(|after| path.components().gt(after))
             };
             let mut rest = all.iter().filter(|d| is_left(d.path));

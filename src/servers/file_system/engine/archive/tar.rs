@@ -13,8 +13,7 @@ pub(super) fn unpack(from: impl Read, room: &mut Room<'_>) -> Result<(), Error> 
         let name = entry.path_bytes().into_owned();
         let kind = entry.header().entry_type();
         let what = match kind {
-            EntryType::Regular | EntryType::Continuous => None,
-            EntryType::Directory => None,
+            EntryType::Regular | EntryType::Continuous | EntryType::Directory => None,
             // Of the whole archive, such as the commit that `git archive` writes.
             EntryType::XGlobalHeader => continue,
             EntryType::Symlink => Some("a symbolic link"),

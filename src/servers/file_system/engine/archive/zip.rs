@@ -58,23 +58,19 @@ pub(super) fn pack<W: Write + Seek>(to: W, source: &mut Source<'_>) -> Result<W,
     source.each(|entry| {
         let options = SimpleFileOptions::default();
         match entry.file {
-            None => writer
-                .add_directory(entry.name, options)
-                .map_err(|error| failed(error))?,
+            None => writer.add_directory(entry.name, options).map_err(failed)?,
             Some((mut file, bytes)) => {
                 let mode = if entry.executable { 0o755 } else { 0o644 };
                 let options = options
                     .unix_permissions(mode)
                     .large_file(bytes >= u64::from(u32::MAX));
-                writer
-                    .start_file(entry.name, options)
-                    .map_err(|error| failed(error))?;
+                writer.start_file(entry.name, options).map_err(failed)?;
                 io::copy(&mut file, &mut writer)?;
             }
         }
         Ok(())
     })?;
-    writer.finish().map_err(|error| failed(error))
+    writer.finish().map_err(failed)
 }
 
 fn damaged(error: &ZipError) -> Error {

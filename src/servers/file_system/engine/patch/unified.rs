@@ -92,7 +92,7 @@ impl<'l> Reader<'l> {
             }
             self.at += 1;
         }
-        self.finish(header, None, None, Vec::new())
+        finish(header, None, None, Vec::new())
     }
 
     /// From the `---` line on.
@@ -112,66 +112,7 @@ impl<'l> Reader<'l> {
         while self.peek().is_some_and(|line| line.starts_with("@@")) {
             hunks.push(self.hunk()?);
         }
-        self.finish(header, old, new, hunks)
-    }
-
-    fn finish(
-        &self,
-        header: Header,
-        old: Option<String>,
-        new: Option<String>,
-        hunks: Vec<Hunk>,
-    ) -> Result<FilePatch, NoPatch> {
-        let wrong = |what: &str| NoPatch::at(header.start + 1, what);
-        let modes = [&header.old_mode, &header.new_mode];
-        if modes
-            .into_iter()
-            .flatten()
-            .any(|mode| !mode.starts_with("100"))
-        {
-            return Err(wrong(
-                "symbolic links and submodules are not patched, only files",
-            ));
-        }
-        if header.copied {
-            return Err(wrong(
-                "copies are not taken: use copy_file, then patch the copy",
-            ));
-        }
-        let executable = header.new_mode.as_deref().map(|mode| mode.ends_with("755"));
-        let name = || header.name.clone();
-        if header.added || (old.is_none() && new.is_some()) {
-            let path = new.or_else(name).ok_or_else(|| wrong("no name"))?;
-            let content = added(&hunks).ok_or_else(|| wrong("a new file has only + lines"))?;
-            let executable = executable.unwrap_or(false);
-            return Ok(FilePatch {
-                path,
-                action: Action::Add {
-                    content,
-                    executable,
-                },
-            });
-        }
-        if header.deleted || (new.is_none() && old.is_some()) {
-            let path = old.or_else(name).ok_or_else(|| wrong("no name"))?;
-            let action = Action::Delete { hunks };
-            return Ok(FilePatch { path, action });
-        }
-        let renamed = header.from.is_some() && header.to.is_some();
-        let path = header.from.or(old).or(header.name);
-        let path =
-            path.ok_or_else(|| wrong("the file's name cannot be told: give --- and +++ lines"))?;
-        let to = if renamed { header.to } else { new };
-        let to = to.filter(|to| *to != path);
-        if hunks.is_empty() && to.is_none() && executable.is_none() {
-            return Err(wrong("nothing is changed: there is no hunk"));
-        }
-        let action = Action::Update {
-            to,
-            hunks,
-            executable,
-        };
-        Ok(FilePatch { path, action })
+        finish(header, old, new, hunks)
     }
 
     fn hunk(&mut self) -> Result<Hunk, NoPatch> {
@@ -239,6 +180,65 @@ impl<'l> Reader<'l> {
         }
         Ok(hunk)
     }
+}
+
+/// What the header and the hunks say together.
+fn finish(
+    header: Header,
+    old: Option<String>,
+    new: Option<String>,
+    hunks: Vec<Hunk>,
+) -> Result<FilePatch, NoPatch> {
+    let wrong = |what: &str| NoPatch::at(header.start + 1, what);
+    let modes = [&header.old_mode, &header.new_mode];
+    if modes
+        .into_iter()
+        .flatten()
+        .any(|mode| !mode.starts_with("100"))
+    {
+        return Err(wrong(
+            "symbolic links and submodules are not patched, only files",
+        ));
+    }
+    if header.copied {
+        return Err(wrong(
+            "copies are not taken: use copy_file, then patch the copy",
+        ));
+    }
+    let executable = header.new_mode.as_deref().map(|mode| mode.ends_with("755"));
+    let name = || header.name.clone();
+    if header.added || (old.is_none() && new.is_some()) {
+        let path = new.or_else(name).ok_or_else(|| wrong("no name"))?;
+        let content = added(&hunks).ok_or_else(|| wrong("a new file has only + lines"))?;
+        let executable = executable.unwrap_or(false);
+        return Ok(FilePatch {
+            path,
+            action: Action::Add {
+                content,
+                executable,
+            },
+        });
+    }
+    if header.deleted || (new.is_none() && old.is_some()) {
+        let path = old.or_else(name).ok_or_else(|| wrong("no name"))?;
+        let action = Action::Delete { hunks };
+        return Ok(FilePatch { path, action });
+    }
+    let renamed = header.from.is_some() && header.to.is_some();
+    let path = header.from.or(old).or(header.name);
+    let path =
+        path.ok_or_else(|| wrong("the file's name cannot be told: give --- and +++ lines"))?;
+    let to = if renamed { header.to } else { new };
+    let to = to.filter(|to| *to != path);
+    if hunks.is_empty() && to.is_none() && executable.is_none() {
+        return Err(wrong("nothing is changed: there is no hunk"));
+    }
+    let action = Action::Update {
+        to,
+        hunks,
+        executable,
+    };
+    Ok(FilePatch { path, action })
 }
 
 struct Range {

@@ -93,7 +93,7 @@ pub struct Store<'s>(pub &'s Beneath);
 impl Store<'_> {
     /// Keeps `snapshot`, whose files are there. It is on the disk when this returns, unless `durability` says that it need not
     /// be.
-    pub fn keep(&self, snapshot: &Snapshot, durability: Durability) -> Result<(), Error> {
+    pub fn keep(self, snapshot: &Snapshot, durability: Durability) -> Result<(), Error> {
         if durability == Durability::Synced {
             self.0.sync_all()?;
         }
@@ -107,7 +107,7 @@ impl Store<'_> {
     }
 
     /// What snapshots there are, the latest first.
-    pub fn list(&self) -> Result<Vec<Header>, Error> {
+    pub fn list(self) -> Result<Vec<Header>, Error> {
         let entries = match self.0.entries(&path(&["lists"])?) {
             Err(FileError::NotFound) => return Ok(Vec::new()),
             entries => entries?,
@@ -118,7 +118,7 @@ impl Store<'_> {
     }
 
     /// The snapshot of this id; `None` when there is none.
-    pub fn load(&self, id: &str) -> Result<Option<Snapshot>, Error> {
+    pub fn load(self, id: &str) -> Result<Option<Snapshot>, Error> {
         let Ok(at) = lists_path(id) else {
             return Ok(None);
         };
@@ -129,12 +129,12 @@ impl Store<'_> {
     }
 
     /// The content of a file.
-    pub fn open(&self, hash: &str) -> Result<std::fs::File, Error> {
+    pub fn open(self, hash: &str) -> Result<std::fs::File, Error> {
         Ok(self.0.file(&content_path(hash)?)?.0)
     }
 
     /// Whether the content is there.
-    pub fn has(&self, hash: &str) -> Result<bool, Error> {
+    pub fn has(self, hash: &str) -> Result<bool, Error> {
         match self.0.kind(&content_path(hash)?) {
             Err(FileError::NotFound) => Ok(false),
             kind => Ok(kind.map(|_| true)?),
@@ -142,7 +142,7 @@ impl Store<'_> {
     }
 
     /// Forgets all but the latest `most` snapshots, and then the contents that none of the others has. Says how many went.
-    pub fn prune(&self, most: usize) -> Result<usize, Error> {
+    pub fn prune(self, most: usize) -> Result<usize, Error> {
         let headers = self.list()?;
         let old = headers.get(most..).unwrap_or_default();
         for header in old {
@@ -155,7 +155,7 @@ impl Store<'_> {
     }
 
     /// Removes contents that none of `kept` has.
-    fn sweep(&self, kept: &[Header]) -> Result<(), Error> {
+    fn sweep(self, kept: &[Header]) -> Result<(), Error> {
         let mut wanted = HashSet::new();
         for header in kept {
             let snapshot = self.load(&header.id)?.ok_or(Error::Damaged)?;
