@@ -42,6 +42,12 @@ impl Aside {
         &self.files
     }
 
+    /// Bytes of all files in the directory `name` right below.
+    pub fn size(&self, name: &RelPath) -> u64 {
+        let path = name.name().map(|name| self.path.join(name));
+        bytes(path.into_iter().collect(), &|| false).unwrap_or(0)
+    }
+
     /// Removes the directory `name` right below with all that is in it, whatever its names.
     pub fn remove_all(&self, name: &RelPath) -> Result<(), Error> {
         match std::fs::remove_dir_all(self.path.join(name.name().ok_or(beneath::Error::NotFound)?))
@@ -69,24 +75,28 @@ impl Workspaces {
     /// Bytes of all files of a project: its agents' trees and what lies aside, but not its repositories. Walks all of it;
     /// `None` when `stop` said so.
     pub fn size(&self, project: &ProjectId, stop: &dyn Fn() -> bool) -> Option<u64> {
-        let mut waiting = layout::counted(&self.0.data, project);
-        let mut bytes = 0;
-        while let Some(directory) = waiting.pop() {
-            if stop() {
-                return None;
-            }
-            for entry in entries(&directory) {
-                let Ok(meta) = entry.metadata() else { continue };
-                if meta.is_dir() {
-                    waiting.push(entry.path());
-                } else {
-                    // A sparse file counts as what it takes; a small one as what it holds.
-                    bytes += meta.len().min(meta.blocks().saturating_mul(512).max(4096));
-                }
+        bytes(layout::counted(&self.0.data, project), stop)
+    }
+}
+
+/// Bytes of all files in these directories; `None` when `stop` said so.
+fn bytes(mut waiting: Vec<PathBuf>, stop: &dyn Fn() -> bool) -> Option<u64> {
+    let mut bytes = 0;
+    while let Some(directory) = waiting.pop() {
+        if stop() {
+            return None;
+        }
+        for entry in entries(&directory) {
+            let Ok(meta) = entry.metadata() else { continue };
+            if meta.is_dir() {
+                waiting.push(entry.path());
+            } else {
+                // A sparse file counts as what it takes; a small one as what it holds.
+                bytes += meta.len().min(meta.blocks().saturating_mul(512).max(4096));
             }
         }
-        Some(bytes)
     }
+    Some(bytes)
 }
 
 /// The entries of a directory; none of one that is not there any more.

@@ -368,6 +368,7 @@ fn what_lies_aside_is_out_of_reach_counted_and_removed_as_a_whole() {
     assert_eq!(spaces.size(&id.project, &|| true), None);
     assert_eq!(spaces.trees_with(Shelf::Trash), std::slice::from_ref(&id));
     assert_eq!(spaces.trees_with(Shelf::Snapshots), []);
+    assert_eq!(aside.size(&kept), 5);
     aside.remove_all(&kept).unwrap();
     aside.remove_all(&kept).unwrap();
     assert_eq!(spaces.size(&id.project, &|| false), Some(0));

@@ -158,9 +158,19 @@ fn directory_path(text: Option<&str>) -> Result<RelPath, ToolError> {
 
 /// The whole of a file that may be changed, `None` when there is none.
 fn content(files: &Beneath, path: &RelPath, most: u64) -> Result<Option<Vec<u8>>, ToolError> {
+    content_at("/path", files, path, most)
+}
+
+/// The same where the argument at `pointer` named the file.
+fn content_at(
+    pointer: &str,
+    files: &Beneath,
+    path: &RelPath,
+    most: u64,
+) -> Result<Option<Vec<u8>>, ToolError> {
     let (file, stat) = match files.file(path) {
         Err(crate::base::beneath::Error::NotFound) => return Ok(None),
-        opened => opened.map_err(|error| fault::of(files, path, error))?,
+        opened => opened.map_err(|error| fault::at(pointer, files, path, error))?,
     };
     let too_large = || {
         ToolError::too_large(format!(

@@ -23,8 +23,12 @@ pub struct Lease {
 impl Lease {
     /// Whether what is done at `path` touches what is leased: the path itself, below it, or a directory above it.
     pub fn covers(&self, path: &RelPath) -> bool {
-        RelPath::parse(&self.path)
-            .is_ok_and(|leased| leased.contains(path) || path.contains(&leased))
+        self.contains(path) || RelPath::parse(&self.path).is_ok_and(|leased| path.contains(&leased))
+    }
+
+    /// Whether `path` is what is leased, or below it.
+    pub fn contains(&self, path: &RelPath) -> bool {
+        RelPath::parse(&self.path).is_ok_and(|leased| leased.contains(path))
     }
 }
 
@@ -48,5 +52,7 @@ mod tests {
             assert!(!lease("src/a").covers(&path(apart)), "{apart}");
         }
         assert!(lease(".").covers(&path("anything")));
+        assert!(lease("src/a").contains(&path("src/a/b")));
+        assert!(!lease("src/a").contains(&path("src")));
     }
 }

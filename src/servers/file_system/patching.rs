@@ -3,17 +3,17 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use rustix::fs::RawMode;
+use serde_json::json;
 
 use super::{
-    check_version, content,
+    check_version, content_at,
     engine::{
         batch::Step,
         etag,
-        patch::{self, Action, Done, FilePatch, Hunk, Line},
-        text::Text,
+        patch::{self, Action, Done, FilePatch, Hunk, Line, Misfit},
+        text::{self, Text},
     },
     fault, file_path_at,
-    tools::apply_patch::refusal,
 };
 use crate::{
     base::beneath::{Beneath, Error, RelPath},
@@ -230,7 +230,8 @@ impl Planner<'_> {
     /// A file's content and mode, of the version that the caller wants.
     fn old(&mut self, path: &RelPath) -> Result<(Vec<u8>, RawMode), ToolError> {
         let refused = |error| fault::at("/patch", self.files, path, error);
-        let old = content(self.files, path, self.most)?.ok_or_else(|| refused(Error::NotFound))?;
+        let old = content_at("/patch", self.files, path, self.most)?
+            .ok_or_else(|| refused(Error::NotFound))?;
         let mode = self.files.metadata(path).map_err(refused)?.st_mode;
         check_version(path, self.wanted(path), Some(&etag::of(&old)))?;
         self.count(old.len())?;
@@ -267,4 +268,62 @@ fn with_execution(mode: RawMode, executable: bool) -> RawMode {
     } else {
         mode & !0o111
     }
+}
+
+/// Says which hunk it was, why, and how to make it fit.
+fn refusal(path: &str, hunks: &[Hunk], misfit: Misfit) -> ToolError {
+    let (index, what, details) = match misfit {
+        Misfit::NotFound { hunk, near: None } => (
+            hunk,
+            "its old lines are not in the file, nor anything like them: read the file again"
+                .to_owned(),
+            json!({}),
+        ),
+        Misfit::NotFound {
+            hunk,
+            near: Some(near),
+        } => {
+            let text = text::shown(&near.text);
+            (
+                hunk,
+                format!(
+                    "its old lines are not in the file. The nearest is at line {} ({} % alike):\n{text}",
+                    near.line, near.percent
+                ),
+                json!({ "line": near.line, "percent": near.percent, "text": text }),
+            )
+        }
+        Misfit::Ambiguous { hunk, lines } => (
+            hunk,
+            format!(
+                "its old lines are in several places, at lines {lines:?}: give more context, or an @@ line before it"
+            ),
+            json!({ "lines": lines }),
+        ),
+        Misfit::NoAnchor { hunk, anchor } => (
+            hunk,
+            format!("there is no line {anchor:?}, which its @@ names, after the hunk before"),
+            json!({}),
+        ),
+        Misfit::NoPlace { hunk } => (
+            hunk,
+            "it has no old lines to be found by: give context, an @@ line, or *** End of File"
+                .to_owned(),
+            json!({}),
+        ),
+    };
+    let patch_line = hunks.get(index).map_or(0, |hunk| hunk.patch_line);
+    let mut details = details;
+    if let Some(map) = details.as_object_mut() {
+        map.insert("path".into(), path.into());
+        map.insert("hunk".into(), (index + 1).into());
+    }
+    ToolError::invalid(
+        "/patch",
+        format!(
+            "hunk {} of {path} (line {patch_line} of the patch): {what}; nothing was changed",
+            index + 1
+        ),
+    )
+    .details(details)
 }

@@ -67,9 +67,11 @@ impl Quota {
         }
     }
 
-    /// The project has become smaller: it is measured before the next write.
-    pub fn forget(&self, project: &ProjectId) {
-        self.lock().remove(project);
+    /// The project's files take `bytes` less.
+    pub fn give(&self, project: &ProjectId, bytes: u64) {
+        if let Some(used) = self.lock().get_mut(project) {
+            used.bytes = used.bytes.saturating_sub(bytes);
+        }
     }
 
     fn put(&self, project: &ProjectId, bytes: u64) {
@@ -78,8 +80,8 @@ impl Quota {
             .insert(project.clone(), Used { bytes, measured });
     }
 
-    /// False when too little is known, or when it is too much.
-    fn add(&self, project: &ProjectId, bytes: u64) -> bool {
+    /// The same without measuring: false also when too little is known.
+    pub fn add(&self, project: &ProjectId, bytes: u64) -> bool {
         let mut all = self.lock();
         let Some(used) = all
             .get_mut(project)
@@ -123,8 +125,8 @@ mod tests {
         size.set(10);
         assert!(take(90).unwrap() && looks.get() == 3);
         assert!(quota.used(&project, || panic!("known")).unwrap() == 100);
-        quota.forget(&project);
-        assert_eq!(quota.used(&project, || Ok(7)).unwrap(), 7);
+        quota.give(&project, 40);
+        assert!(take(40).unwrap() && looks.get() == 3);
         assert!(!take(u64::MAX).unwrap());
     }
 }

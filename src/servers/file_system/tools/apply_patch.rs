@@ -2,8 +2,6 @@
 
 use std::collections::BTreeMap;
 
-use serde_json::json;
-
 use crate::{
     project::workspace::Shelf,
     servers::file_system::{
@@ -11,7 +9,7 @@ use crate::{
         engine::{
             batch::{self, Place},
             etag,
-            patch::{self, Ignored, Misfit},
+            patch::{self, Ignored},
         },
         fault,
         patching::{self, Planned, Verb},
@@ -201,64 +199,6 @@ impl From<&Planned> for Changed {
     }
 }
 
-/// Says which hunk it was, why, and how to make it fit.
-pub(crate) fn refusal(path: &str, hunks: &[patch::Hunk], misfit: Misfit) -> ToolError {
-    let (index, what, details) = match misfit {
-        Misfit::NotFound { hunk, near: None } => (
-            hunk,
-            "its old lines are not in the file, nor anything like them: read the file again"
-                .to_owned(),
-            json!({}),
-        ),
-        Misfit::NotFound {
-            hunk,
-            near: Some(near),
-        } => {
-            let text = crate::servers::file_system::engine::text::shown(&near.text);
-            (
-                hunk,
-                format!(
-                    "its old lines are not in the file. The nearest is at line {} ({} % alike):\n{text}",
-                    near.line, near.percent
-                ),
-                json!({ "line": near.line, "percent": near.percent, "text": text }),
-            )
-        }
-        Misfit::Ambiguous { hunk, lines } => (
-            hunk,
-            format!(
-                "its old lines are in several places, at lines {lines:?}: give more context, or an @@ line before it"
-            ),
-            json!({ "lines": lines }),
-        ),
-        Misfit::NoAnchor { hunk, anchor } => (
-            hunk,
-            format!("there is no line {anchor:?}, which its @@ names, after the hunk before"),
-            json!({}),
-        ),
-        Misfit::NoPlace { hunk } => (
-            hunk,
-            "it has no old lines to be found by: give context, an @@ line, or *** End of File"
-                .to_owned(),
-            json!({}),
-        ),
-    };
-    let patch_line = hunks.get(index).map_or(0, |hunk| hunk.patch_line);
-    let mut details = details;
-    if let Some(map) = details.as_object_mut() {
-        map.insert("path".into(), path.into());
-        map.insert("hunk".into(), (index + 1).into());
-    }
-    ToolError::invalid(
-        "/patch",
-        format!(
-            "hunk {} of {path} (line {patch_line} of the patch): {what}; nothing was changed",
-            index + 1
-        ),
-    )
-    .details(details)
-}
-
 #[cfg(test)]
 mod tests {
     use std::os::unix::fs::PermissionsExt as _;
@@ -325,6 +265,7 @@ mod tests {
         std::fs::write(at.join("b"), "two\n").unwrap();
         std::fs::write(at.join("c"), "xx yy zz\n").unwrap();
         std::fs::write(at.join("d"), "d").unwrap();
+        std::os::unix::fs::symlink("b", at.join("link")).unwrap();
         let patch = ALL.replace("-x\n", "-xx yy z\n");
         let error = refused(&team, "apply_patch", args(&patch)).await;
         assert!(
@@ -361,9 +302,15 @@ mod tests {
                 Code::InvalidArgument,
             ),
             ("no patch", Code::InvalidArgument),
+            (
+                "*** Begin Patch\n*** Update File: link\n@@\n-two\n+x\n*** End Patch",
+                Code::InvalidArgument,
+            ),
         ] {
             let error = refused(&team, "apply_patch", args(patch)).await;
             assert_eq!(error.code, code, "{patch}: {}", error.message);
+            let pointers = error.fields.iter().map(|field| field.pointer.as_str());
+            assert!(pointers.eq((code == Code::InvalidArgument).then_some("/patch")));
         }
     }
 

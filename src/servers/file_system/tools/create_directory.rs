@@ -45,7 +45,7 @@ impl Tool for CreateDirectory {
     async fn run(server: &FileSystem, ctx: &Ctx, args: Args) -> Result<Output, ToolError> {
         let path = entry_path("/path", &args.path)?;
         let changing = server.changing(ctx, args.repo).await?;
-        changing.allowed(&path)?;
+        changing.allowed_to_make(&path)?;
         ctx.blocking(move |_| {
             let files = changing.files()?;
             let created = files

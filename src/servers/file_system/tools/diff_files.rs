@@ -3,7 +3,7 @@
 use crate::{
     base::beneath::{Beneath, Error, RelPath},
     servers::file_system::{
-        FileSystem, content,
+        FileSystem, content_at,
         engine::{
             diff,
             text::{self, Text},
@@ -92,7 +92,7 @@ impl Tool for DiffFiles {
 
 fn bytes(files: &Beneath, pointer: &str, path: &RelPath, most: u64) -> Result<Vec<u8>, ToolError> {
     let missing = || fault::at(pointer, files, path, Error::NotFound);
-    content(files, path, most)?.ok_or_else(missing)
+    content_at(pointer, files, path, most)?.ok_or_else(missing)
 }
 
 fn shown(pointer: &str, path: &RelPath, bytes: &[u8]) -> Result<String, ToolError> {
@@ -131,6 +131,9 @@ mod tests {
         assert_eq!(same, json!({"identical": true, "diff": ""}));
         let error = refused(&team, "diff_files", json!({"from": "a", "to": "bin"})).await;
         assert_eq!(error.fields[0].pointer, "/to");
+        std::os::unix::fs::symlink("a", at.join("link")).unwrap();
+        let error = refused(&team, "diff_files", json!({"from": "link", "to": "a"})).await;
+        assert_eq!(error.fields[0].pointer, "/from");
         let error = refused(&team, "diff_files", json!({"from": "no", "to": "a"})).await;
         assert!(error.message.contains("no"), "{}", error.message);
     }

@@ -152,7 +152,7 @@ impl Bringing<'_> {
         let directories = unpacked.directories.iter().map(|from| self.target(from));
         let directories = directories.collect::<Result<Vec<_>, _>>()?;
         for to in &directories {
-            self.changing.allowed(to)?;
+            self.changing.allowed_to_make(to)?;
             let there = self.files.directory(to, Links::Refuse);
             if let Err(error) = there.map(drop)
                 && !matches!(error, Error::NotFound)
