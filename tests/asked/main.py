@@ -68,7 +68,9 @@ def prepared(hub):
     read = time.monotonic() - began
     while True:
         stats = hub.call("knowledge_stats")
-        if stats["models"] and all(model["without"] == 0 for model in stats["models"]):
+        # All made, and the last of them in memory: before that a search goes by words, and says so.
+        ready = lambda model: model["state"] == "serving" and model["without"] == 0 and model.get("in_memory") == model["with_vector"]
+        if stats["models"] and all(map(ready, stats["models"])):
             break
         time.sleep(0.5)
     print(f"{stats['documents']} documents, {stats['chunks']} chunks: read in {read:.1f} s, "

@@ -1,4 +1,5 @@
 //! git-mcp where it takes a whole hub to see it, and the real git program at the other end.
 
 mod crash;
+mod remotes;
 mod smart_http;
