@@ -144,6 +144,9 @@ fn configure(bare: &Path) -> Result<(), Error> {
     config.set_bool("core.protectHFS", true)?;
     config.set_bool("core.protectNTFS", true)?;
     config.set_str("core.autocrlf", "false")?;
+    for (name, value) in settings::REQUIRED {
+        config.set_str(name, value)?;
+    }
     std::fs::create_dir_all(bare.join("info"))?;
     std::fs::write(bare.join("info/exclude"), format!("{TEMP_PREFIX}*\n"))?;
     Ok(())

@@ -5,6 +5,7 @@
 
 use std::fs::File;
 use std::path::Path;
+use std::sync::{Mutex, PoisonError};
 
 use git2::Config;
 
@@ -26,6 +27,11 @@ const ALLOWED: [&str; 13] = [
     "core.symlinks",
     "extensions.objectformat",
     "extensions.partialclone",
+];
+/// Always there, so that files of the hub's user, which libgit2 reads otherwise, say nothing about a repository.
+pub(super) const REQUIRED: [(&str, &str); 2] = [
+    ("core.attributesfile", "/dev/null"),
+    ("core.excludesfile", "/dev/null"),
 ];
 /// `<section>.<any name>.<key>`.
 const ALLOWED_OF: [(&str, &[&str]); 2] = [
@@ -53,10 +59,40 @@ fn is_allowed(name: &str) -> bool {
 
 /// Opens the config of the repository at `bare`; what is not allowed is taken out of the file first.
 pub(super) fn open(bare: &Path) -> Result<Config, Error> {
+    static REWRITING: Mutex<()> = Mutex::new(());
     let path = bare.join("config");
     let config = Config::open(&path)?;
-    let mut kept: Vec<(String, String)> = Vec::new();
-    let mut dropped = Vec::new();
+    if read(&config)?.is_clean() {
+        return Ok(config);
+    }
+    let _one_at_a_time = REWRITING.lock().unwrap_or_else(PoisonError::into_inner);
+    let found = read(&Config::open(&path)?)?;
+    if !found.dropped.is_empty() {
+        tracing::warn!(settings = ?found.dropped, "settings that may not be there were taken out of a repository's config");
+    }
+    if !found.is_clean() {
+        rewrite(bare, &found.kept)?;
+    }
+    Ok(Config::open(&path)?)
+}
+
+/// What a config holds.
+#[derive(Default)]
+struct Found {
+    kept: Vec<(String, String)>,
+    dropped: Vec<String>,
+    /// How many of [`REQUIRED`] are there.
+    required: usize,
+}
+
+impl Found {
+    fn is_clean(&self) -> bool {
+        self.dropped.is_empty() && self.required == REQUIRED.len()
+    }
+}
+
+fn read(config: &Config) -> Result<Found, Error> {
+    let mut found = Found::default();
     let mut entries = config.entries(None)?;
     while let Some(entry) = entries.next() {
         let entry = entry?;
@@ -66,33 +102,35 @@ pub(super) fn open(bare: &Path) -> Result<Config, Error> {
         } else {
             "true".to_owned()
         };
-        // What another file says by `include` goes with the `include`. libgit2 writes no quotes that can be read back.
-        if entry.include_depth() == 0 && is_allowed(&name) && !value.contains(['"', '\\', '\n']) {
-            kept.push((name, value));
+        // What another file says by `include` goes with the `include`.
+        let own = entry.include_depth() == 0;
+        if own && REQUIRED.contains(&(name.as_str(), value.as_str())) {
+            found.required += 1;
+        } else if own && is_allowed(&name) && !value.contains(['"', '\\', '\n']) {
+            // libgit2 writes no quotes that can be read back.
+            found.kept.push((name, value));
         } else {
-            dropped.push(name);
+            found.dropped.push(name);
         }
     }
-    drop(entries);
-    if dropped.is_empty() {
-        return Ok(config);
-    }
-    tracing::warn!(settings = ?dropped, "settings that may not be there were taken out of a repository's config");
+    Ok(found)
+}
+
+/// Writes the config anew, with what is required and `kept`.
+fn rewrite(bare: &Path, kept: &[(String, String)]) -> Result<(), Error> {
     let staged = bare.join("config.allowed");
-    match std::fs::remove_file(&staged) {
-        Err(error) if error.kind() != std::io::ErrorKind::NotFound => return Err(error.into()),
-        _ => {}
-    }
     File::create(&staged)?;
     let mut clean = Config::open(&staged)?;
+    for (name, value) in REQUIRED {
+        clean.set_str(name, value)?;
+    }
     for (name, value) in kept {
         // No value matches this: each becomes one more.
-        clean.set_multivar(&name, "^$.", &value)?;
+        clean.set_multivar(name, "^$.", value)?;
     }
     File::open(&staged)?.sync_all()?;
-    std::fs::rename(&staged, &path)?;
-    sync_directory(bare)?;
-    Ok(Config::open(&path)?)
+    std::fs::rename(&staged, bare.join("config"))?;
+    sync_directory(bare)
 }
 
 #[cfg(test)]
@@ -109,7 +147,7 @@ mod tests {
         )
         .unwrap();
         let text = format!(
-            "[core]\n\tbare = true\n\tautocrlf\n\tfsmonitor = x\n\tHooksPath = x\n\tsshCommand = x\n[include]\n\tpath = {0}\n\
+            "[core]\n\tbare = true\n\tautocrlf\n\tfsmonitor = x\n\tHooksPath = x\n\texcludesFile = /etc/passwd\n\tsshCommand = x\n[include]\n\tpath = {0}\n\
              [includeIf \"gitdir:/**\"]\n\tpath = {0}\n[alias]\n\tlog = !x\n[filter \"x\"]\n\tclean = x\n[diff]\n\texternal = x\n\
              [remote \"a.b\"]\n\turl = https://host/x\n\turl = https://host/\\\"\n\tfetch = +refs/heads/a:refs/remotes/a/a\n\
              \tfetch = +refs/heads/b:refs/remotes/a/b\n\tuploadpack = x\n\tproxy = x\n",
@@ -132,8 +170,10 @@ mod tests {
             .unwrap();
         seen.sort();
         let like = [
+            "core.attributesfile=/dev/null",
             "core.autocrlf=true",
             "core.bare=true",
+            "core.excludesfile=/dev/null",
             "remote.a.b.fetch=+refs/heads/a:refs/remotes/a/a",
             "remote.a.b.fetch=+refs/heads/b:refs/remotes/a/b",
             "remote.a.b.url=https://host/x",

@@ -128,7 +128,9 @@ fn index_commits(program: &Program, place: Place, stop: &dyn Fn() -> bool) -> Re
 
 #[cfg(test)]
 mod tests {
-    use super::super::tools::testing::{git_dir, save, team};
+    use serde_json::json;
+
+    use super::super::tools::testing::{git_dir, ok, save, team};
     use super::*;
     use crate::project::workspace::DEFAULT_REPO;
 
@@ -148,6 +150,8 @@ mod tests {
                     .exists()
             );
         }
+        let log = ok(&team, "git_log", json!({"paths": ["a"]})).await;
+        assert_eq!(log["items"].as_array().unwrap().len(), 2);
     }
 
     #[test]

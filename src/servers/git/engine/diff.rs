@@ -318,7 +318,7 @@ fn fill(
     item.insertions = Some(insertions);
     item.deletions = Some(deletions);
     match format {
-        Format::Patch => Ok(shown(&patch.to_buf()?)),
+        Format::Patch => Ok(patch::with_tabs(shown(&patch.to_buf()?))),
         Format::Word => patch::words(&patch),
         Format::Stat | Format::NameStatus => Ok(String::new()),
     }

@@ -34,6 +34,28 @@ pub fn piece(text: &str, skip: usize, room: usize) -> (String, usize) {
     (out, used)
 }
 
+/// The patch as git writes it: with a tab after names that hold spaces, by which other programs find where they end.
+pub fn with_tabs(text: String) -> String {
+    let end = text.find("\n@@ ").unwrap_or(text.len());
+    let Some((head, body)) = text.split_at_checked(end) else {
+        return text;
+    };
+    let spaced = |line: &str| {
+        let name = line
+            .strip_prefix("--- a/")
+            .or_else(|| line.strip_prefix("+++ b/"));
+        name.is_some_and(|name| name.contains(' '))
+    };
+    if !head.lines().any(spaced) {
+        return text;
+    }
+    let lines = head.split('\n').map(|line| {
+        let tab = if spaced(line) { "\t" } else { "" };
+        format!("{line}{tab}")
+    });
+    lines.collect::<Vec<_>>().join("\n") + body
+}
+
 /// The patch with `[-removed-]` and `{+added+}` words within the lines, as `git diff --word-diff`.
 pub fn words(patch: &Patch<'_>) -> Result<String, Error> {
     let mut out = String::new();
@@ -116,6 +138,16 @@ mod tests {
         assert_eq!(piece("a\r\nb\r", 0, 9), ("a\r\nb\r\n".into(), 2));
         let (long, used) = piece(&"é".repeat(3000), 0, 9000);
         assert!(used == 1 && long.ends_with("…\n") && long.len() < 2010);
+    }
+
+    #[test]
+    fn names_with_spaces_end_with_a_tab() {
+        let patch = "diff --git a/x y b/x y\n--- a/x y\n+++ b/x y\n@@ -1 +1 @@\n--- a/x y\n+z\n";
+        let like = "diff --git a/x y b/x y\n--- a/x y\t\n+++ b/x y\t\n@@ -1 +1 @@\n--- a/x y\n+z\n";
+        assert_eq!(with_tabs(patch.into()), like);
+        for same in ["", "--- a/x\n+++ b/x\n@@ -1 +1 @@\n"] {
+            assert_eq!(with_tabs(same.into()), same);
+        }
     }
 
     #[test]

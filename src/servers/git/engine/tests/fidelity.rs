@@ -108,6 +108,13 @@ fn patches_are_those_of_the_program() {
     room.add(&["."]).unwrap();
     let second = room.commit("y").unwrap().id;
     let repo = room.repo("ann");
+    // How alike two files are is a guess of each one's own.
+    let plain = |text: &str| {
+        let lines = text.split_inclusive('\n');
+        lines
+            .filter(|line| !line.starts_with("similarity index "))
+            .collect::<String>()
+    };
     for (from, to) in [(first, second), (second, first)] {
         let sides = diff::Sides::Range {
             from: Some(from.to_string()),
@@ -137,7 +144,7 @@ fn patches_are_those_of_the_program() {
                 continue;
             }
             assert!(
-                theirs.contains(&file.patch),
+                plain(&theirs).contains(&plain(&file.patch)),
                 "{}\n{}\n{theirs}",
                 file.path,
                 file.patch
