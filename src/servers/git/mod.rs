@@ -15,6 +15,8 @@ pub mod store;
 pub mod tools;
 mod upkeep;
 
+use std::sync::Arc;
+
 use git2::Repository;
 
 use crate::{
@@ -24,7 +26,7 @@ use crate::{
 };
 
 use cli::Program;
-use engine::commit::Who;
+use engine::{commit::Who, renames::Lists};
 use remote::Remotes;
 use upkeep::Upkeep;
 
@@ -41,6 +43,7 @@ pub struct Git {
     store: GitStore,
     upkeep: Upkeep,
     remotes: Remotes,
+    lists: Arc<Lists>,
 }
 
 impl Git {
@@ -77,6 +80,7 @@ impl Git {
             store: GitStore::new(host.db.clone()),
             upkeep: Upkeep::start(host, program.as_ref()),
             remotes: Remotes::open(&host.data)?,
+            lists: Arc::default(),
             program,
         })
     }
@@ -110,6 +114,7 @@ impl Git {
     ) -> Result<R, ToolError> {
         self.upkeep.used(&tree, false);
         let (workspaces, program) = (self.workspaces.clone(), self.program.clone());
+        let lists = Arc::clone(&self.lists);
         ctx.blocking(move |stop| {
             let opened = workspaces.repository(&tree);
             let session = Session {
@@ -117,6 +122,7 @@ impl Git {
                 workspaces,
                 tree,
                 git: program,
+                lists,
                 rules,
             };
             work(&session, stop).map_err(fault::of)
@@ -214,6 +220,7 @@ struct Session {
     tree: TreeId,
     /// The git program, where there is one.
     git: Option<Program>,
+    lists: Arc<Lists>,
     /// The rules of protected branches, for what changes something.
     rules: Vec<Rule>,
 }
@@ -236,6 +243,11 @@ impl Session {
             self.refuse_protected(&branch)?;
         }
         self.with_refs(work)
+    }
+
+    /// The git program, with what it found when it compared before.
+    fn comparer(&self) -> Option<(&Program, &Lists)> {
+        Some((self.git.as_ref()?, &self.lists))
     }
 
     /// The tree's files.

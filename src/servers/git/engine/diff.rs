@@ -1,11 +1,13 @@
 //! Differences, a page at a time.
 
+use std::sync::Arc;
+
 use git2::{
     Commit, Delta, Diff, DiffDelta, DiffFindOptions, DiffOptions, FileMode, Oid, Patch, Repository,
 };
 use serde::{Deserialize, Serialize};
 
-use super::renames::{Raw, Trees};
+use super::renames::{Lists, Raw, Trees};
 use super::status::Change;
 use super::{Backend, Error, name, patch, shown};
 use crate::base::beneath::RelPath;
@@ -78,7 +80,7 @@ pub struct Page {
 /// What was compared, by whom.
 pub enum Compared<'r> {
     Library(Diff<'r>),
-    Program(Trees<'r>, Vec<Raw>),
+    Program(Trees<'r>, Arc<Vec<Raw>>),
 }
 
 /// Everything that differs.
@@ -95,7 +97,7 @@ pub type Ends = (Option<Oid>, Option<Oid>);
 /// Compares `sides`, detecting renames. Returns the commits that were compared, to bind a cursor to them.
 pub fn compare<'r>(
     repository: &'r Repository,
-    git: Option<&'r Program>,
+    git: Option<(&'r Program, &Lists)>,
     sides: &Sides,
     paths: &[RelPath],
     context: u32,
@@ -124,7 +126,7 @@ pub fn compare<'r>(
             let diff =
                 repository.diff_tree_to_tree(old.as_ref(), Some(&new), Some(&mut options))?;
             let ends = (from.map(|from| from.id()), Some(to.id()));
-            if let (Some(git), Some(old)) = (git, &old)
+            if let (Some((git, lists)), Some(old)) = (git, &old)
                 && is_rename_heavy(&diff)
             {
                 let trees = Trees {
@@ -134,7 +136,7 @@ pub fn compare<'r>(
                     new: new.id(),
                     context,
                 };
-                let all = trees.list(paths, stop)?;
+                let all = trees.list(lists, paths, stop)?;
                 return Ok((Compared::Program(trees, all), ends));
             }
             (diff, ends)
@@ -318,7 +320,7 @@ fn fill(
     item.insertions = Some(insertions);
     item.deletions = Some(deletions);
     match format {
-        Format::Patch => Ok(patch::with_tabs(shown(&patch.to_buf()?))),
+        Format::Patch => Ok(patch::as_git(shown(&patch.to_buf()?))),
         Format::Word => patch::words(&patch),
         Format::Stat | Format::NameStatus => Ok(String::new()),
     }

@@ -34,18 +34,26 @@ pub fn piece(text: &str, skip: usize, room: usize) -> (String, usize) {
     (out, used)
 }
 
-/// The patch as git writes it: with a tab after names that hold spaces, by which other programs find where they end.
-pub fn with_tabs(text: String) -> String {
+/// The patch as git writes it: with a tab after names that hold spaces, by which other programs find where they end, and
+/// without the names of both sides where no lines follow.
+pub fn as_git(text: String) -> String {
     let end = text.find("\n@@ ").unwrap_or(text.len());
     let Some((head, body)) = text.split_at_checked(end) else {
         return text;
     };
+    let is_name = |line: &str| line.starts_with("--- ") || line.starts_with("+++ ");
     let spaced = |line: &str| {
         let name = line
             .strip_prefix("--- a/")
             .or_else(|| line.strip_prefix("+++ b/"));
         name.is_some_and(|name| name.contains(' '))
     };
+    if body.is_empty() {
+        return head
+            .split_inclusive('\n')
+            .filter(|line| !is_name(line))
+            .collect();
+    }
     if !head.lines().any(spaced) {
         return text;
     }
@@ -141,12 +149,15 @@ mod tests {
     }
 
     #[test]
-    fn names_with_spaces_end_with_a_tab() {
-        let patch = "diff --git a/x y b/x y\n--- a/x y\n+++ b/x y\n@@ -1 +1 @@\n--- a/x y\n+z\n";
-        let like = "diff --git a/x y b/x y\n--- a/x y\t\n+++ b/x y\t\n@@ -1 +1 @@\n--- a/x y\n+z\n";
-        assert_eq!(with_tabs(patch.into()), like);
+    fn headers_are_those_of_git() {
+        let hunk = "@@ -1 +1 @@\n--- a/x y\n+z\n";
+        let patch = format!("diff --git a/x y b/x y\n--- a/x y\n+++ b/x y\n{hunk}");
+        let like = format!("diff --git a/x y b/x y\n--- a/x y\t\n+++ b/x y\t\n{hunk}");
+        assert_eq!(as_git(patch), like);
+        let empty = "diff --git a/x b/x\nindex 1..0\n--- a/x\n+++ /dev/null\n";
+        assert_eq!(as_git(empty.into()), "diff --git a/x b/x\nindex 1..0\n");
         for same in ["", "--- a/x\n+++ b/x\n@@ -1 +1 @@\n"] {
-            assert_eq!(with_tabs(same.into()), same);
+            assert_eq!(as_git(same.into()), same);
         }
     }
 

@@ -1,9 +1,14 @@
 //! Two trees compared by the git program, page by page: where many files were renamed, libgit2 takes several times as
 //! long.
 
+use std::fmt;
+use std::num::NonZeroUsize;
 use std::ops::ControlFlow;
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use git2::{Delta, Oid, Repository};
+use lru::LruCache;
 
 use super::diff::{After, FileDiff, Format, PAGE_BYTES, Page};
 use super::status::Change;
@@ -13,6 +18,37 @@ use crate::servers::git::cli::{Command, Place, Program, Word};
 
 /// Most of a patch that is held at once, in bytes.
 const MAX_SECTION: usize = 16 << 20;
+
+/// Lists that are kept: the pages of a difference are asked for one after the other.
+const KEPT: usize = 16;
+/// Longer lists are not kept, in files.
+const MAX_KEPT: usize = 5000;
+
+/// A repository, two trees in it, and the paths that were compared.
+type Question = (PathBuf, Oid, Oid, Vec<RelPath>);
+
+/// Lists of files that differ, with their renames, of which the last ones are kept: what is asked of two trees has one
+/// answer for ever.
+pub struct Lists(Mutex<LruCache<Question, Arc<Vec<Raw>>>>);
+
+impl Default for Lists {
+    fn default() -> Self {
+        let kept = NonZeroUsize::new(KEPT).unwrap_or(NonZeroUsize::MIN);
+        Self(Mutex::new(LruCache::new(kept)))
+    }
+}
+
+impl fmt::Debug for Lists {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Lists").finish_non_exhaustive()
+    }
+}
+
+impl Lists {
+    fn kept(&self) -> MutexGuard<'_, LruCache<Question, Arc<Vec<Raw>>>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
 
 /// The two trees, and what of them is compared.
 #[derive(Clone, Copy)]
@@ -51,8 +87,26 @@ impl Trees<'_> {
             .word(Word::object(self.new))
     }
 
-    /// Every file that differs, by path.
-    pub fn list(&self, paths: &[RelPath], stop: &dyn Fn() -> bool) -> Result<Vec<Raw>, Error> {
+    /// Every file that differs, by path; from `lists` when it was asked before.
+    pub fn list(
+        &self,
+        lists: &Lists,
+        paths: &[RelPath],
+        stop: &dyn Fn() -> bool,
+    ) -> Result<Arc<Vec<Raw>>, Error> {
+        let place = self.repository.commondir().to_owned();
+        let question = (place, self.old, self.new, paths.to_vec());
+        if let Some(found) = lists.kept().get(&question) {
+            return Ok(Arc::clone(found));
+        }
+        let found = Arc::new(self.look(paths, stop)?);
+        if found.len() <= MAX_KEPT {
+            lists.kept().put(question, Arc::clone(&found));
+        }
+        Ok(found)
+    }
+
+    fn look(&self, paths: &[RelPath], stop: &dyn Fn() -> bool) -> Result<Vec<Raw>, Error> {
         let command = self.command().flag("--raw").flag("-z").flag("--no-abbrev");
         let paths = paths.iter().filter(|path| !path.is_root());
         let said = self.trees(command).paths(paths).output(stop)?;

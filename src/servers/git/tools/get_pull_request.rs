@@ -1,5 +1,7 @@
 //! `get_pull_request`: what a pull request changes, what was said of it, and what its merge needs.
 
+use std::sync::Arc;
+
 use git2::{Oid, Repository};
 
 use super::pull_request::Summary;
@@ -12,6 +14,7 @@ use crate::{
             Error,
             diff::{self, After, Sides},
             pull::{self, Ends},
+            renames::Lists,
             shown,
             status::Change,
         },
@@ -214,6 +217,7 @@ impl Tool for GetPullRequest {
         let seen = {
             let asked = Asked {
                 git: server.program.clone(),
+                lists: Arc::clone(&server.lists),
                 row: row.clone(),
                 open,
                 include: include.clone(),
@@ -273,6 +277,7 @@ impl Tool for GetPullRequest {
 /// What is looked at in the repository.
 struct Asked {
     git: Option<Program>,
+    lists: Arc<Lists>,
     row: PullRow,
     open: bool,
     include: Vec<Include>,
@@ -301,7 +306,14 @@ impl Asked {
         };
         let root: [RelPath; 0] = [];
         let stopped = || stop.is_set();
-        let (found, _) = diff::compare(repository, self.git.as_ref(), &sides, &root, 3, &stopped)?;
+        let (found, _) = diff::compare(
+            repository,
+            self.git.as_ref().zip(Some(&*self.lists)),
+            &sides,
+            &root,
+            3,
+            &stopped,
+        )?;
         let files = if self.include.contains(&Include::Files) {
             let page = found.page(diff::Format::Stat, None, MAX_FILES, &stopped)?;
             let item = |file: diff::FileDiff| FileItem {

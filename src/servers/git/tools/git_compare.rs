@@ -75,7 +75,7 @@ impl Tool for GitCompare {
                     merge_base: true,
                 };
                 let (found, _) =
-                    diff::compare(repository, session.git.as_ref(), &sides, &[], 0, &|| {
+                    diff::compare(repository, session.comparer(), &sides, &[], 0, &|| {
                         stop.is_set()
                     })?;
                 let files_changed = found.totals(false)?.files;

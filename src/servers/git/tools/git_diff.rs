@@ -205,7 +205,7 @@ pub(super) async fn answer(server: &Git, ctx: &Ctx, args: Args) -> Result<Output
             let stop = || stop.is_set();
             let (found, (from, to)) = diff::compare(
                 &session.repository,
-                session.git.as_ref(),
+                session.comparer(),
                 &sides,
                 &paths,
                 args.context_lines,

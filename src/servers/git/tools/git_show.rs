@@ -144,7 +144,7 @@ impl Tool for GitShow {
                 };
                 let (found, _) = diff::compare(
                     &session.repository,
-                    session.git.as_ref(),
+                    session.comparer(),
                     &sides,
                     &paths,
                     args.context_lines,
