@@ -11,7 +11,7 @@ use super::{
         batch::Step,
         etag,
         patch::{self, Action, Done, FilePatch, Hunk, Line, Misfit},
-        text::{self, Text},
+        text::{self, Encoding, Text},
     },
     fault, file_path_at,
 };
@@ -19,6 +19,9 @@ use crate::{
     base::beneath::{Beneath, Error, RelPath},
     tool::prelude::*,
 };
+
+/// The byte order mark.
+const MARK: char = '\u{feff}';
 
 /// Most bytes of all files of a patch, old and new.
 const MOST: u64 = 24 << 20;
@@ -253,7 +256,13 @@ impl Planner<'_> {
 /// The content after the hunks, in the file's own encoding.
 fn patched(path: &RelPath, old: &[u8], hunks: &[Hunk]) -> Result<(Vec<u8>, Vec<Done>), ToolError> {
     let wrong = |error| fault::of_text("/patch", path, &error);
-    let text = Text::decode(old, None).map_err(wrong)?;
+    let mut text = Text::decode(old, None).map_err(wrong)?;
+    let says_mark = |hunk: &Hunk| hunk.lines.iter().any(|line| line.text.starts_with(MARK));
+    if text.encoding == Encoding::Utf8Bom && hunks.iter().any(says_mark) {
+        // As git writes it: the byte order mark is part of the first line, and the patch may change it.
+        text.encoding = Encoding::Utf8;
+        text.body.insert(0, MARK);
+    }
     let applied = patch::apply(&Line::split(&text.body), hunks);
     let (lines, done) = applied.map_err(|misfit| refusal(path.as_str(), hunks, misfit))?;
     let new = text.encode(&Line::join(&lines)).map_err(wrong)?;

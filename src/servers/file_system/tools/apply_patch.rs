@@ -49,7 +49,7 @@ pub struct Inexact {
     /// How many lines further down than the patch said; up, when negative.
     #[serde(skip_serializing_if = "is_none")]
     pub offset: isize,
-    /// What did not match to the letter: `line endings` or `trailing white space`.
+    /// What did not match to the letter: `line endings`, `bytes that are not UTF-8` or `trailing white space`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub ignored: Option<&'static str>,
 }
@@ -176,6 +176,7 @@ impl From<&Planned> for Changed {
             ignored: match done.ignored {
                 Ignored::Nothing => None,
                 Ignored::LineEndings => Some("line endings"),
+                Ignored::InvalidBytes => Some("bytes that are not UTF-8"),
                 Ignored::TrailingSpace => Some("trailing white space"),
             },
         };

@@ -3,7 +3,10 @@
 use std::collections::VecDeque;
 
 use super::{Change, End, Hunk, Line};
-use crate::servers::file_system::engine::near_miss::{self, NearMiss};
+use crate::servers::file_system::engine::{
+    near_miss::{self, NearMiss},
+    text,
+};
 
 /// What did not matter when a hunk was found.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -11,7 +14,9 @@ pub enum Ignored {
     Nothing,
     /// How lines end; those put in end as the lines around them.
     LineEndings,
-    /// That, and white space at the ends of lines.
+    /// That, and which bytes those are that are not UTF-8 and are shown as U+FFFD.
+    InvalidBytes,
+    /// All that, and white space at the ends of lines.
     TrailingSpace,
 }
 
@@ -153,11 +158,13 @@ fn place(
         near: near(old, &wanted),
     };
     let last = last.ok_or_else(not_found)?;
-    for ignored in [
+    let levels = [
         Ignored::Nothing,
         Ignored::LineEndings,
+        Ignored::InvalidBytes,
         Ignored::TrailingSpace,
-    ] {
+    ];
+    for ignored in levels {
         let fits = |at: usize| {
             let there = old.iter().skip(at);
             wanted.iter().zip(there).all(|(want, have)| match ignored {
@@ -165,7 +172,8 @@ fn place(
                     want.text == have.text && want.end.is_none_or(|end| end == have.end)
                 }
                 Ignored::LineEndings => want.text == have.text,
-                Ignored::TrailingSpace => want.text.trim_end() == have.text.trim_end(),
+                Ignored::InvalidBytes => same(&want.text, &have.text),
+                Ignored::TrailingSpace => same(want.text.trim_end(), have.text.trim_end()),
             })
         };
         if let Some(said) = hunk.at {
@@ -197,6 +205,11 @@ fn place(
     Err(not_found())
 }
 
+/// Whether `want` is `have`, or what callers are shown of it.
+fn same(want: &str, have: &str) -> bool {
+    want == have || (want.contains(char::REPLACEMENT_CHARACTER) && want == text::shown(have))
+}
+
 /// The line after the last of the hunk's anchors: each is the first that fits after the one before, as it is written or, when
 /// there is none, apart from the white space around it.
 fn after_anchors(old: &[Line], hunk: &Hunk, index: usize, cursor: usize) -> Result<usize, Misfit> {
@@ -215,10 +228,10 @@ fn after_anchors(old: &[Line], hunk: &Hunk, index: usize, cursor: usize) -> Resu
 }
 
 fn near(old: &[Line], wanted: &[&super::HunkLine]) -> Option<NearMiss> {
-    let text = |lines: &mut dyn Iterator<Item = &str>| {
+    let join = |lines: &mut dyn Iterator<Item = &str>| {
         lines.fold(String::new(), |all, line| all + line + "\n")
     };
-    let have = text(&mut old.iter().map(|line| line.text.as_str()));
-    let want = text(&mut wanted.iter().map(|line| line.text.as_str()));
+    let have = join(&mut old.iter().map(|line| line.text.as_str()));
+    let want = join(&mut wanted.iter().map(|line| line.text.as_str()));
     near_miss::find(&have, &want)
 }

@@ -283,3 +283,21 @@ proptest! {
         prop_assert_eq!(Line::join(&Line::split(&text)), text);
     }
 }
+
+proptest! {
+    /// The same for diffs as libgit2 writes them, whose lines end at `\n` alone.
+    #[test]
+    fn a_diff_of_git_applied_gives_the_new_file(old in text(), new in text(), context in 0_u32..4, lone in any::<bool>()) {
+        let odd = |text: String| if lone { text.replace('b', "\r") } else { text };
+        let (old, new) = (odd(old), odd(new));
+        prop_assume!(old != new && !old.is_empty() && !new.is_empty());
+        let mut options = git2::DiffOptions::new();
+        options.context_lines(context);
+        let path = Some(std::path::Path::new("f"));
+        let mut diff = git2::Patch::from_buffers(old.as_bytes(), path, new.as_bytes(), path, Some(&mut options)).unwrap();
+        let patch = diff.to_buf().unwrap();
+        let (applied, done) = patched(&old, patch.as_str().unwrap()).unwrap();
+        prop_assert_eq!(&applied, &new);
+        prop_assert!(done.iter().all(|d| d.offset == 0 && d.ignored == Ignored::Nothing));
+    }
+}
