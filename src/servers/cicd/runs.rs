@@ -216,7 +216,7 @@ impl Runs {
                 Ok(Some(ended)) => report(&runs.0.upkeep, &run, ended.status).await,
                 Ok(None) => {}
                 Err(error) => {
-                    tracing::warn!(%error, run = run.id, "how a run ended could not be read")
+                    tracing::warn!(%error, run = run.id, "how a run ended could not be read");
                 }
             }
             let _ = tokio::task::spawn_blocking(move || {

@@ -111,7 +111,7 @@ impl Wire for UploadPack {
     ) -> Result<WireReply, ToolError> {
         let command = server.serve(ctx, &request, Service::Upload).await?;
         let wanted = pack::plain(&request, MAX_FETCH)?;
-        let stream = pack::follow(command, wanted).await?;
+        let stream = pack::follow(command, wanted)?;
         Ok(reply(Service::Upload, "result", WireBody::Stream(stream)))
     }
 

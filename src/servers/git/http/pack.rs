@@ -56,7 +56,7 @@ pub fn plain(request: &WireRequest, most: usize) -> Result<Bytes, ToolError> {
 }
 
 /// Tells the program `input`; its answer, as it comes. Letting go of it ends the program.
-pub async fn follow(
+pub fn follow(
     command: Command,
     input: Bytes,
 ) -> Result<BoxStream<'static, Result<Bytes, ToolError>>, ToolError> {

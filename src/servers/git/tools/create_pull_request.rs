@@ -8,7 +8,6 @@ use crate::{
         engine::{Error, name, pull},
         review::{self, Readiness},
         store::NewPull,
-        tree,
     },
     tool::prelude::*,
 };
@@ -79,15 +78,13 @@ impl Tool for CreatePullRequest {
     async fn run(server: &Git, ctx: &Ctx, args: Args) -> Result<Output, ToolError> {
         let key = review::key(ctx, args.repo.clone())?;
         let title = line(&args.title, "/title")?;
-        let own = match args.source {
-            Some(source) => Some(source),
-            None => {
-                tree(ctx, args.repo.clone())?;
-                let branch = server.look(ctx, args.repo, |session, _| {
-                    name::head_branch(&session.repository)
-                });
-                branch.await?
-            }
+        let own = if args.source.is_some() {
+            args.source
+        } else {
+            let branch = server.look(ctx, args.repo, |session, _| {
+                name::head_branch(&session.repository)
+            });
+            branch.await?
         };
         let source = own.ok_or_else(|| {
             ToolError::invalid(

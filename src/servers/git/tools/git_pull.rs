@@ -57,16 +57,15 @@ impl Tool for GitPull {
         let name = args
             .remote
             .map_or_else(|| ORIGIN.to_owned(), |name| name.to_string());
-        let branch = match args.branch {
-            Some(branch) => branch,
-            None => {
-                let own = server.look(ctx, args.repo.clone(), |session, _| {
-                    name::head_branch(&session.repository)
-                });
-                own.await?.ok_or_else(|| {
-                    ToolError::invalid("/branch", "is required: your worktree is on no branch")
-                })?
-            }
+        let branch = if let Some(branch) = args.branch {
+            branch
+        } else {
+            let own = server.look(ctx, args.repo.clone(), |session, _| {
+                name::head_branch(&session.repository)
+            });
+            own.await?.ok_or_else(|| {
+                ToolError::invalid("/branch", "is required: your worktree is on no branch")
+            })?
         };
         let remote = server.remote(&key, &name).await?;
         let way = server.way(ctx, &remote).await?;

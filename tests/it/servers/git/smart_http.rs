@@ -1,4 +1,8 @@
 //! Clones and pushes by the real git program, with tokens. Without that program there is nothing to test.
+#![allow(
+    clippy::disallowed_methods,
+    reason = "the git program at the other end"
+)]
 
 use std::{
     path::Path,
