@@ -155,6 +155,15 @@ pub(super) fn rename_at(
         Err(Errno::INVAL | Errno::NOSYS | Errno::OPNOTSUPP) => {}
         other => return done(other),
     }
+    rename_in_two((source, name), (target, new_name), is_directory)
+}
+
+/// For file systems without a rename that replaces nothing: the new name is taken first.
+pub(super) fn rename_in_two(
+    (source, name): (BorrowedFd<'_>, &str),
+    (target, new_name): (BorrowedFd<'_>, &str),
+    is_directory: bool,
+) -> Result<(), Error> {
     if is_directory {
         // `rename` puts a directory in the place of an empty one, and `mkdir` fails when the name is taken.
         rustix::fs::mkdirat(target, new_name, Mode::from_raw_mode(0o700))?;

@@ -71,19 +71,25 @@ fn files_and_directories_move_and_replace_nothing_unasked() {
 
 #[test]
 fn the_way_without_noreplace_replaces_nothing_either() {
-    // What `rename_at` does where the file system does not know RENAME_NOREPLACE, by its own primitives.
     let (outer, below) = room();
     let root = outer.path().join("in");
-    std::fs::create_dir(root.join("full")).unwrap();
-    std::fs::write(root.join("full/x"), "").unwrap();
-    std::fs::create_dir(root.join("dir")).unwrap();
-    let clash = change::rename_at(
-        (below.as_fd(), "dir"),
-        (below.as_fd(), "full"),
-        Existing::Replace,
-        true,
-    );
-    assert!(matches!(clash, Err(Error::Exists)));
+    for name in ["dir", "taken"] {
+        std::fs::create_dir(root.join(name)).unwrap();
+        std::fs::write(root.join(name).join("x"), name).unwrap();
+    }
+    std::fs::write(root.join("a"), "a").unwrap();
+    let go = |from, to, is_directory| {
+        change::rename_in_two((below.as_fd(), from), (below.as_fd(), to), is_directory)
+    };
+    assert!(matches!(go("dir", "taken", true), Err(Error::Exists)));
+    assert!(matches!(go("a", "taken", false), Err(Error::Exists)));
+    assert!(matches!(go("dir", "a", true), Err(Error::Exists)));
+    go("dir", "moved", true).unwrap();
+    go("a", "b", false).unwrap();
+    assert_eq!(text(&root.join("moved/x")), "dir");
+    assert_eq!(text(&root.join("b")), "a");
+    assert!(!root.join("dir").exists() && !root.join("a").exists());
+    assert_eq!(text(&root.join("taken/x")), "taken");
 }
 
 #[test]

@@ -30,12 +30,11 @@ async fn a_killed_hub_loses_no_answered_write_and_leaves_no_half_file() {
         }),
     ];
     for (tool, args) in tools {
-        let mut done = 0;
+        let mut ever = 0;
         for round in 0..3 {
             for name in ["edited", "one", "two"] {
                 fs::write(at.join(name), "at 0\n").unwrap();
             }
-            done = 0;
             let running = Arc::new(hub);
             let writer = Arc::clone(&running);
             let writes = tokio::spawn(async move {
@@ -53,11 +52,12 @@ async fn a_killed_hub_loses_no_answered_write_and_leaves_no_half_file() {
             let pid =
                 rustix::process::Pid::from_raw(i32::try_from(running.pid()).unwrap()).unwrap();
             rustix::process::kill_process(pid, rustix::process::Signal::KILL).unwrap();
-            done = writes.await.unwrap().max(done);
+            let done = writes.await.unwrap();
+            ever = ever.max(done);
             hub = Arc::into_inner(running).unwrap().again().await;
             check(&at, tool, done);
         }
-        assert!(done > 0, "{tool}: no write was answered before the kill");
+        assert!(ever > 0, "{tool}: no write was answered before the kill");
     }
     let left = |name: &str| name.starts_with(".syndarix-tmp-");
     let names = fs::read_dir(&at)
