@@ -2,6 +2,7 @@
 
 mod cicd;
 mod file_system;
+mod git;
 mod hub;
 mod issues;
 mod knowledge_base;
@@ -64,6 +65,7 @@ mod suites {
         knowledge_jobs,
         cicd,
         file_system,
+        git,
         llm_gateway,
         llm_ledger,
         llm_records,
