@@ -49,6 +49,10 @@ bench-llm *parts:
 bench-knowledge *parts:
     cargo bench --bench knowledge -- {{parts}}
 
+# what git-mcp costs on a large repository, beside the git program; `repository` is a bare clone, of rust-lang/cargo for instance
+bench-git repository:
+    cargo bench --bench git -- {{repository}}
+
 # how well search finds what a set says is relevant: docs.jsonl(.gz), queries.jsonl and qrels.jsonl in `dir`; writes TREC runs to `runs`
 eval-retrieval dir *runs:
     cargo bench --bench retrieval -- {{dir}} {{runs}}
