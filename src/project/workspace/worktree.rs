@@ -123,6 +123,8 @@ fn stage(bare: &Path, admin: &Path, id: &TreeId) -> Result<(), Error> {
         format!("ref: refs/heads/{}\n", agent_branch(&id.agent)),
     )?;
     fs::write(staged.join("commondir"), "../..\n")?;
+    // libgit2 looks for the boundary of a shallow clone here only, git beside the objects only.
+    std::os::unix::fs::symlink("../../shallow", staged.join("shallow"))?;
     fs::write(staged.join("gitdir"), layout::gitdir_entry(id))?;
     // Without a `.git` file in the tree, `git worktree prune` would take it for abandoned.
     fs::write(

@@ -266,10 +266,19 @@ impl Way {
                     Some(secret) => said.replace(secret.as_str(), "<secret>"),
                     None => said,
                 };
-                ToolError::unavailable(format!("git {command} did not succeed: {}", said.trim()))
-                    .hint(
-                        "look at the address and the credential with git_remote and git_credential",
-                    )
+                let unread = ["could not read Username", "could not read Password"];
+                let asked = unread.iter().any(|words| said.contains(words));
+                if asked || said.contains("Authentication failed") {
+                    let does = match &self.secret {
+                        Some(_) => "refuses the credential",
+                        None => "asks for a credential",
+                    };
+                    return ToolError::forbidden(format!("the remote {does}"))
+                        .hint("keep one that opens it with git_credential, and name it");
+                }
+                let said = said.trim();
+                ToolError::unavailable(format!("git {command} did not succeed: {said}"))
+                    .hint("look at the remote's address with git_remote")
             }
             other => ToolError::internal(other),
         }
