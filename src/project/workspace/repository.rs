@@ -139,8 +139,6 @@ fn configure(bare: &Path) -> Result<(), Error> {
     let mut config = Config::open(&bare.join("config"))?;
     config.set_bool("core.bare", true)?;
     config.set_bool("core.logAllRefUpdates", true)?;
-    // Objects and refs are on the disk before a call is answered.
-    config.set_bool("core.fsyncObjectFiles", true)?;
     config.set_bool("core.protectHFS", true)?;
     config.set_bool("core.protectNTFS", true)?;
     config.set_str("core.autocrlf", "false")?;

@@ -7,17 +7,16 @@ use std::fs::File;
 use std::path::Path;
 use std::sync::{Mutex, PoisonError};
 
-use git2::Config;
+use git2::{Config, ConfigLevel};
 
 use super::Error;
 use super::repository::sync_directory;
 
 /// Whole names, in git's lower case.
-const ALLOWED: [&str; 13] = [
+const ALLOWED: [&str; 12] = [
     "core.autocrlf",
     "core.bare",
     "core.filemode",
-    "core.fsyncobjectfiles",
     "core.ignorecase",
     "core.logallrefupdates",
     "core.precomposeunicode",
@@ -61,9 +60,8 @@ fn is_allowed(name: &str) -> bool {
 pub(super) fn open(bare: &Path) -> Result<Config, Error> {
     static REWRITING: Mutex<()> = Mutex::new(());
     let path = bare.join("config");
-    let config = Config::open(&path)?;
-    if read(&config)?.is_clean() {
-        return Ok(config);
+    if read(&Config::open(&path)?)?.is_clean() {
+        return for_library(bare);
     }
     let _one_at_a_time = REWRITING.lock().unwrap_or_else(PoisonError::into_inner);
     let found = read(&Config::open(&path)?)?;
@@ -73,7 +71,21 @@ pub(super) fn open(bare: &Path) -> Result<Config, Error> {
     if !found.is_clean() {
         rewrite(bare, &found.kept)?;
     }
-    Ok(Config::open(&path)?)
+    for_library(bare)
+}
+
+/// The config with what libgit2 alone is told: objects and refs are on the disk before a call is answered. In the file itself the
+/// git program would complain of that setting, which it has another word for, to whoever clones.
+fn for_library(bare: &Path) -> Result<Config, Error> {
+    let own = bare.join("config.libgit2");
+    if !own.is_file() {
+        std::fs::write(&own, "[core]\n\tfsyncObjectFiles = true\n")?;
+        sync_directory(bare)?;
+    }
+    let mut config = Config::new()?;
+    config.add_file(&bare.join("config"), ConfigLevel::Local, false)?;
+    config.add_file(&own, ConfigLevel::App, false)?;
+    Ok(config)
 }
 
 /// What a config holds.

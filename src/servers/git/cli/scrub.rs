@@ -6,8 +6,6 @@ use std::path::Path;
 pub(super) const MOST: usize = 4096;
 
 const HIDDEN: &str = "<path>";
-/// libgit2 needs this setting; the program complains of it each time.
-const ALWAYS_SAID: &str = "warning: core.fsyncObjectFiles is deprecated";
 
 /// `said` without credentials in addresses and without absolute paths; the paths in `known` first, because they may
 /// hold spaces.
@@ -22,8 +20,6 @@ pub(super) fn clean<'p>(said: &[u8], known: impl IntoIterator<Item = &'p Path>) 
             text = text.replace(path, HIDDEN);
         }
     }
-    let own = text.lines().filter(|line| !line.starts_with(ALWAYS_SAID));
-    let text = own.collect::<Vec<_>>().join("\n");
     let text = paths(&credentials(&text));
     let text = crate::base::redact::text(text.trim());
     match text.get(..text.floor_char_boundary(MOST)) {
@@ -115,10 +111,6 @@ mod tests {
             ),
             ("https://tok@en@host", "https://host"),
             ("a / b", "a / b"),
-            (
-                "warning: core.fsyncObjectFiles is deprecated; use core.fsync instead\nfatal: x",
-                "fatal: x",
-            ),
             ("key sk-abcdefghijklmnop", "key [redacted]"),
         ] {
             assert_eq!(clean(said.as_bytes(), []), shown);
