@@ -49,6 +49,10 @@ bench-llm *parts:
 bench-knowledge *parts:
     cargo bench --bench knowledge -- {{parts}}
 
+# what file_system costs in 50,000 files, beside ripgrep and (FILESYSTEM_SERVER="node …/index.js") the reference server
+bench-files:
+    cargo bench --bench files
+
 # what git-mcp costs on a large repository, beside the git program; `repository` is a bare clone, of rust-lang/cargo for instance
 bench-git repository:
     cargo bench --bench git -- {{repository}}
