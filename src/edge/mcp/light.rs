@@ -211,7 +211,11 @@ pub fn no_tool(name: &str) -> ToolError {
     ToolError::not_found("tool", name).hint("search_tools finds those that there are")
 }
 
-/// `specs` by how well they fit `query`: words in the name weigh most, and a rare word more than a common one.
+/// Words at the start of a description that say what the tool does to what: `read a text file`.
+const OPENING: usize = 4;
+
+/// `specs` by how well they fit `query`: words in the name weigh most, then those that its description begins with, and a rare
+/// word more than a common one.
 fn rank<'a>(specs: &[&'a Spec], query: &str) -> Vec<&'a Spec> {
     let wanted = words(query);
     if query.trim() == "*" {
@@ -237,8 +241,11 @@ fn rank<'a>(specs: &[&'a Spec], query: &str) -> Vec<&'a Spec> {
             let score = wanted.iter().map(|word| {
                 let seen = known.get(word.as_str()).copied().unwrap_or(0) as f64;
                 let rare = (1.0 + all / (1.0 + seen)).ln();
-                rare * (3.0 * f64::from(u8::from(has(name, word)))
-                    + f64::from(u8::from(has(about, word))))
+                let opening = about.get(..OPENING.min(about.len())).unwrap_or_default();
+                let counts = |weight, there| if there { weight } else { 0.0 };
+                rare * (counts(3.0, has(name, word))
+                    + counts(1.0, has(about, word))
+                    + counts(1.0, has(opening, word)))
             });
             (score.sum::<f64>(), *spec)
         })

@@ -6,7 +6,7 @@ use super::credentials::Credentials;
 use crate::base::paging;
 
 /// Items of a page.
-const PAGE: usize = 100;
+const PAGE: usize = 200;
 
 /// The page of `all` that `cursor` continues with, and the cursor of the next.
 pub fn page<T>(

@@ -3,7 +3,7 @@
 mod body;
 mod styles;
 
-use std::io::{Cursor, Read};
+use std::io::{Cursor, ErrorKind, Read};
 
 use quick_xml::{Reader, events::Event};
 use zip::ZipArchive;
@@ -52,13 +52,16 @@ fn part(
         }
     };
     let mut bytes = Vec::new();
+    let too_large = || Fault::TooLarge(format!("its {name} unpacks to more than {limit} bytes"));
     file.take(limit as u64 + 1)
         .read_to_end(&mut bytes)
-        .map_err(|error| Fault::unreadable(format!("its {name} is damaged ({error})")))?;
+        .map_err(|error| match error.kind() {
+            // The process has little memory: what does not fit into it is as large as what is not let in.
+            ErrorKind::OutOfMemory => too_large(),
+            _ => Fault::unreadable(format!("its {name} is damaged ({error})")),
+        })?;
     if bytes.len() > limit {
-        return Err(Fault::TooLarge(format!(
-            "its {name} unpacks to more than {limit} bytes"
-        )));
+        return Err(too_large());
     }
     super::decode(&bytes, None).map(Some)
 }
