@@ -3,3 +3,4 @@
 mod crash;
 mod remotes;
 mod smart_http;
+mod team;
