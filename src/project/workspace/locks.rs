@@ -23,6 +23,11 @@ impl Locks {
         lock.lock_owned().await
     }
 
+    /// The lock, if nobody holds it.
+    pub(super) fn free_tree(&self, path: PathBuf) -> Option<TreeGuard> {
+        of(&self.trees, path).try_lock_owned().ok()
+    }
+
     pub(super) fn repository(&self, path: PathBuf) -> RepositoryGuard {
         let gate = of(&self.repositories, path);
         let mut busy = gate.busy.lock().unwrap_or_else(PoisonError::into_inner);

@@ -127,6 +127,11 @@ impl Workspaces {
         self.0.locks.tree(layout::tree(&self.0.data, tree)).await
     }
 
+    /// The right to change `tree`, if nobody else has it.
+    pub fn try_lock_tree(&self, tree: &TreeId) -> Option<TreeGuard> {
+        self.0.locks.free_tree(layout::tree(&self.0.data, tree))
+    }
+
     /// Waits for the right to change refs of a repository. Taken inside a tree's lock, held only for the change itself.
     pub fn lock_repository(&self, project: &ProjectId, repo: &RepoName) -> RepositoryGuard {
         self.0

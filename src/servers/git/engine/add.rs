@@ -1,10 +1,12 @@
 //! Staging.
 
 use std::collections::BTreeSet;
+use std::ffi::OsStr;
 use std::fs::File;
+use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 
-use git2::{Index, IndexAddOption, Repository};
+use git2::{Delta, DiffOptions, Index, Repository};
 
 use super::{Error, shown};
 use crate::base::beneath::{Beneath, Error as FileError, Kind, Links, RelPath};
@@ -22,43 +24,41 @@ pub fn add(
     stop: &dyn Fn() -> bool,
 ) -> Result<BTreeSet<String>, Error> {
     let mut index = repository.index()?;
-    index.read(true)?;
     for path in paths {
         check(repository, &index, files, path, force)?;
     }
-    let mut touched = BTreeSet::new();
-    let mut stopped = false;
-    let mut each = |path: &Path, _: &[u8]| {
-        stopped = stop();
-        if stopped {
-            return -1;
+    let mut options = DiffOptions::new();
+    options
+        .include_untracked(true)
+        .recurse_untracked_dirs(true)
+        .include_ignored(force)
+        .recurse_ignored_dirs(force)
+        .include_typechange(true);
+    if !paths.iter().any(RelPath::is_root) {
+        // Names, not patterns; and no other directory is looked at.
+        options.disable_pathspec_match(true);
+        for path in paths {
+            options.pathspec(path.as_str());
         }
-        let path = shown(path.as_os_str().as_encoded_bytes());
-        if !paths.iter().any(|wanted| is_below(&path, wanted)) {
-            return 1;
-        }
-        touched.insert(path);
-        0
-    };
-    let options = if force {
-        IndexAddOption::FORCE
-    } else {
-        IndexAddOption::DEFAULT
-    };
-    // libgit2 takes these as patterns whatever the flags say, so what could be one is left to the callback.
-    let plain = |path: &RelPath| {
-        !path.is_root() && !path.as_str().contains(['*', '?', '[', '\\', '!', '#', ' '])
-    };
-    let specs: Vec<&str> = if paths.iter().all(plain) {
-        paths.iter().map(RelPath::as_str).collect()
-    } else {
-        vec!["*"]
-    };
-    let done = index.add_all(&specs, options, Some(&mut each));
-    if stopped {
-        return Err(Error::Stopped);
     }
-    done?;
+    let diff = repository.diff_index_to_workdir(Some(&index), Some(&mut options))?;
+    let mut touched = BTreeSet::new();
+    for delta in diff.deltas() {
+        if stop() {
+            return Err(Error::Stopped);
+        }
+        let (old, new) = (delta.old_file(), delta.new_file());
+        let Some(bytes) = new.path_bytes().or_else(|| old.path_bytes()) else {
+            continue;
+        };
+        let path = Path::new(OsStr::from_bytes(bytes));
+        if delta.status() == Delta::Deleted || !new.exists() {
+            index.remove_path(path)?;
+        } else {
+            index.add_path(path)?;
+        }
+        touched.insert(shown(bytes));
+    }
     save(&mut index)?;
     Ok(touched)
 }
@@ -100,11 +100,6 @@ fn check(
         Ok(Kind::Special) => Err(FileError::Special.into()),
         Ok(Kind::Directory | Kind::Symlink) => Ok(()),
     }
-}
-
-fn is_below(path: &str, wanted: &RelPath) -> bool {
-    let rest = path.strip_prefix(wanted.as_str());
-    wanted.is_root() || rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
 }
 
 fn is_tracked(index: &Index, path: &RelPath) -> bool {

@@ -58,7 +58,6 @@ pub fn commit(repository: &Repository, wanted: &Wanted, who: &Who) -> Result<Com
     let head = name::head(repository)?;
     check_expected(head.as_ref(), wanted.expected_head.as_deref())?;
     let mut index = repository.index()?;
-    index.read(true)?;
     if index.has_conflicts() {
         let conflicts = index.conflicts()?.flatten();
         let sides = conflicts.filter_map(|c| c.our.or(c.their).or(c.ancestor));

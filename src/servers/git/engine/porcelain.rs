@@ -1,6 +1,8 @@
 //! What differs between HEAD, the index and the tree, as the git program tells it: for trees of many files it is faster
 //! than libgit2.
 
+use std::{fs, io};
+
 use git2::Repository;
 
 use super::status::{Change, Item};
@@ -8,11 +10,13 @@ use super::{Error, shown};
 use crate::base::beneath::RelPath;
 use crate::servers::git::cli::{Place, Program};
 
-/// Every file that differs, by path; below `paths` when there are any.
+/// Every file that differs, by path; below `paths` when there are any. Who has the tree's lock lets it write the index
+/// if files turned out to be as they were: without that it reads every file of a new checkout at every call.
 pub fn status(
     repository: &Repository,
     git: &Program,
     paths: &[RelPath],
+    may_write: bool,
     stop: &dyn Fn() -> bool,
 ) -> Result<Vec<Item>, Error> {
     let mut command = git
@@ -26,7 +30,18 @@ pub fn status(
     if !paths.iter().any(RelPath::is_root) && !paths.is_empty() {
         command = command.paths(paths);
     }
-    let mut items = read(&command.output(stop)?);
+    if may_write {
+        command = command.variable("GIT_OPTIONAL_LOCKS", "1");
+    }
+    let said = command.output(stop);
+    if said.is_err() && may_write {
+        // A program that was killed leaves its lock.
+        match fs::remove_file(repository.path().join("index.lock")) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error.into()),
+            _ => {}
+        }
+    }
+    let mut items = read(&said?);
     items.sort_by(|a, b| a.path.cmp(&b.path));
     Ok(items)
 }

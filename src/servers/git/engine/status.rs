@@ -58,16 +58,18 @@ pub struct Item {
 /// Files in the index above which the git program is asked, if it is there: before that, starting it costs more.
 const MANY_FILES: usize = 2000;
 
-/// Every file that differs, untracked ones too, and who looked.
+/// Every file that differs, untracked ones too, and who looked. With the tree's lock, the program `may_write` what it
+/// learned of the files' times into the index.
 pub fn all(
     repository: &Repository,
     git: Option<&Program>,
     paths: &[RelPath],
+    may_write: bool,
     stop: &dyn Fn() -> bool,
 ) -> Result<(Vec<Item>, Backend), Error> {
     match git {
         Some(git) if repository.index()?.len() > MANY_FILES => Ok((
-            porcelain::status(repository, git, paths, stop)?,
+            porcelain::status(repository, git, paths, may_write, stop)?,
             Backend::Git,
         )),
         _ => Ok((status(repository, paths, true)?, Backend::Libgit2)),

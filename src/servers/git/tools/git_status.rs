@@ -10,7 +10,7 @@ use crate::{
             name,
             status::{self, Change},
         },
-        fault,
+        fault, tree,
     },
     tool::prelude::*,
 };
@@ -118,11 +118,21 @@ impl Tool for GitStatus {
             .map(|cursor| paging::decode(&binding, &cursor))
             .transpose()?;
         let limit = args.limit as usize;
+        let lock = server
+            .workspaces
+            .try_lock_tree(&tree(ctx, args.repo.clone())?);
         server
             .look(ctx, args.repo, move |session, stop| {
                 let repository = &session.repository;
                 let stop = || stop.is_set();
-                let (all, backend) = status::all(repository, session.git.as_ref(), &paths, &stop)?;
+                let (all, backend) = status::all(
+                    repository,
+                    session.git.as_ref(),
+                    &paths,
+                    lock.is_some(),
+                    &stop,
+                )?;
+                drop(lock);
                 let untracked = |item: &&status::Item| item.unstaged == Some(Change::Untracked);
                 let branch = name::head_branch(repository)?;
                 let head = name::head(repository)?.map(|head| head.id());

@@ -331,8 +331,10 @@ fn the_status_is_the_same_by_both() {
     let both = |paths: &[RelPath]| {
         let repo = room.repo("ann");
         let ours = status::status(&repo, paths, true).unwrap();
-        let theirs = porcelain::status(&repo, &git, paths, &go).unwrap();
-        assert_eq!(ours, theirs);
+        for may_write in [false, true] {
+            let theirs = porcelain::status(&repo, &git, paths, may_write, &go).unwrap();
+            assert_eq!(ours, theirs);
+        }
         ours.len()
     };
     plant(&room, b"");
@@ -350,4 +352,32 @@ fn the_status_is_the_same_by_both() {
     assert!(both(&[]) > 10);
     assert_eq!(both(&[RelPath::parse("dir").unwrap()]), 1);
     assert_eq!(both(&[RelPath::parse("*").unwrap()]), 0);
+}
+
+#[test]
+fn a_status_that_is_stopped_leaves_no_lock() {
+    let Some(git) = program() else { return };
+    let room = Room::new();
+    room.write("a", "1");
+    room.add(&["."]).unwrap();
+    let repo = room.repo("ann");
+    // What a program that was killed leaves.
+    let lock = repo.path().join("index.lock");
+    std::fs::write(&lock, "").unwrap();
+    let stopped = porcelain::status(&repo, &git, &[], true, &|| true);
+    assert!(matches!(stopped, Err(Error::Cli(_))), "{stopped:?}");
+    assert!(!lock.exists());
+    assert_eq!(
+        porcelain::status(&repo, &git, &[], true, &go)
+            .unwrap()
+            .len(),
+        1
+    );
+    // As long as before and in the same second: still seen.
+    room.write("a", "2");
+    let changed = porcelain::status(&repo, &git, &[], true, &go).unwrap();
+    assert_eq!(
+        changed.first().unwrap().unstaged,
+        Some(status::Change::Modified)
+    );
 }
