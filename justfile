@@ -53,7 +53,7 @@ bench-knowledge *parts:
 bench-files:
     cargo bench --bench files
 
-# what git-mcp costs on a large repository, beside the git program; `repository` is a bare clone, of rust-lang/cargo for instance
+# what git-mcp costs on a large repository, beside the git program and (GIT_SERVER=mcp-server-git) the reference server; `repository` is a bare clone, of rust-lang/cargo for instance
 bench-git repository:
     cargo bench --bench git -- {{repository}}
 

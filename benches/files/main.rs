@@ -19,20 +19,20 @@ mod support;
 
 use std::{
     fmt::Write as _,
-    io::{BufRead as _, BufReader, Write as _},
     path::Path,
-    process::{Child, ChildStdin, ChildStdout, Command, Stdio},
+    process::{Command, Stdio},
+    time::Instant,
 };
 
 use serde_json::{Value, json};
 use support::{
     hub::Hub,
+    peer::{LONG, Peer, TIMES},
     process::{cpu_us, rss_mib},
 };
 
 const FOLDERS: usize = 1_000;
 const FILES: usize = 50;
-const TIMES: usize = 10;
 
 /// What is measured: its name, the tool and the calls of it in turn, ripgrep's words for it, the reference server's tool and calls.
 type Case = (
@@ -51,7 +51,7 @@ async fn main() {
     plant(&tree);
     let mut peer = std::env::var("FILESYSTEM_SERVER")
         .ok()
-        .map(|command| Peer::start(&command, &tree));
+        .map(|command| Peer::start(&format!("{command} {}", tree.display())));
     println!(
         "{} files in {FOLDERS} folders; CPU, ms a call",
         FOLDERS * FILES
@@ -120,19 +120,22 @@ async fn main() {
         for args in &args {
             call(&hub, tool, args.clone()).await;
         }
-        let before = cpu_us(hub.pid());
-        let mut largest = 0;
-        for args in args.iter().cycle().take(TIMES) {
-            largest = largest.max(call(&hub, tool, args.clone()).await.to_string().len());
+        let (before, started) = (cpu_us(hub.pid()), Instant::now());
+        let (mut largest, mut times) = (0, 0);
+        // An even number, so that what was edited is as it was.
+        while times < TIMES || started.elapsed() < LONG || times % 2 == 1 {
+            let args = args[times % args.len()].clone();
+            largest = largest.max(call(&hub, tool, args).await.to_string().len());
+            times += 1;
         }
-        let own = (cpu_us(hub.pid()) - before) / 1e3 / TIMES as f64;
+        let own = (cpu_us(hub.pid()) - before) / 1e3 / times as f64;
         let theirs = ripgrep(&tree, &words);
         let reference = official
             .zip(peer.as_mut())
             .map(|((tool, args), peer)| peer.cost(tool, &args));
-        let shown = |ms: Option<f64>| ms.map_or_else(String::new, |ms| format!("{ms:.1}"));
+        let shown = |ms: Option<f64>| ms.map_or_else(String::new, |ms| format!("{ms:.2}"));
         println!(
-            "{name:<34} {own:>8.1} {:>8} {:>10}   reply {} KB",
+            "{name:<34} {own:>8.2} {:>8} {:>10}   reply {} KB",
             shown(theirs),
             shown(reference),
             largest / 1024
@@ -203,89 +206,4 @@ fn children_ms() -> f64 {
         .collect();
     let ticks = |at: usize| fields[at].parse::<f64>().unwrap();
     (ticks(13) + ticks(14)) * 10.0
-}
-
-/// The reference filesystem server, on standard input and output.
-struct Peer {
-    process: Child,
-    input: ChildStdin,
-    output: BufReader<ChildStdout>,
-    id: u64,
-}
-
-impl Peer {
-    fn start(command: &str, tree: &Path) -> Self {
-        let mut words = command.split(' ');
-        let mut process = Command::new(words.next().unwrap())
-            .args(words)
-            .arg(tree)
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::null())
-            .spawn()
-            .unwrap();
-        let (input, output) = (
-            process.stdin.take().unwrap(),
-            process.stdout.take().unwrap(),
-        );
-        let mut peer = Self {
-            process,
-            input,
-            output: BufReader::new(output),
-            id: 0,
-        };
-        let hello = json!({"protocolVersion": "2025-06-18", "capabilities": {}, "clientInfo": {"name": "bench", "version": "1"}});
-        peer.ask("initialize", &hello);
-        writeln!(
-            peer.input,
-            "{}",
-            json!({"jsonrpc": "2.0", "method": "notifications/initialized"})
-        )
-        .unwrap();
-        peer
-    }
-
-    fn ask(&mut self, method: &str, params: &Value) -> Value {
-        self.id += 1;
-        let sent = json!({"jsonrpc": "2.0", "id": self.id, "method": method, "params": params});
-        writeln!(self.input, "{sent}").unwrap();
-        loop {
-            let mut line = String::new();
-            assert!(
-                self.output.read_line(&mut line).unwrap() > 0,
-                "the reference server went away"
-            );
-            let message: Value = serde_json::from_str(&line).unwrap();
-            if message["id"] == self.id {
-                return message;
-            }
-        }
-    }
-
-    fn cost(&mut self, tool: &str, args: &[Value]) -> f64 {
-        let params: Vec<Value> = args
-            .iter()
-            .map(|args| json!({"name": tool, "arguments": args}))
-            .collect();
-        for params in &params {
-            let first = self.ask("tools/call", params);
-            assert!(
-                first["result"]["isError"] != true,
-                "{tool}: {}",
-                first["result"]["content"]
-            );
-        }
-        let before = cpu_us(self.process.id());
-        for params in params.iter().cycle().take(TIMES) {
-            self.ask("tools/call", params);
-        }
-        (cpu_us(self.process.id()) - before) / 1e3 / TIMES as f64
-    }
-}
-
-impl Drop for Peer {
-    fn drop(&mut self) {
-        let _ = self.process.kill();
-        let _ = self.process.wait();
-    }
 }

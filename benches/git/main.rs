@@ -1,5 +1,6 @@
 //! What git-mcp costs on a large repository, in CPU of the hub and of all that it starts, beside the git program doing the
-//! same. `cargo bench --bench git -- <a bare clone>`; the bars in the specification are for rust-lang/cargo.
+//! same and, where the environment names its command as `GIT_SERVER`, the reference git server. `cargo bench --bench git --
+//! <a bare clone>`; the bars in the specification are for rust-lang/cargo.
 
 #![allow(
     clippy::unwrap_used,
@@ -24,7 +25,11 @@ use std::{
 };
 
 use serde_json::{Value, json};
-use support::{hub::Hub, process::rss_mib};
+use support::{
+    hub::Hub,
+    peer::Peer,
+    process::{family_cpu_us, rss_mib},
+};
 
 /// Times that each call is made.
 const TIMES: u32 = 10;
@@ -152,6 +157,52 @@ async fn main() {
     println!(
         "resident memory of the hub: {:.0} MiB",
         rss_mib(room.hub.pid())
+    );
+    if let Ok(command) = std::env::var("GIT_SERVER") {
+        reference(&command, &room.hub.data().join("beside").join(TREES[0]));
+    }
+}
+
+/// What the reference git server takes for the same in `tree`.
+fn reference(command: &str, tree: &Path) {
+    let mut peer = Peer::start(command);
+    let path = tree.display().to_string();
+    let with = |mut args: Value| {
+        args["repo_path"] = json!(path);
+        vec![args]
+    };
+    let cases = [
+        ("status", "git_status", json!({})),
+        ("log, 200 commits", "git_log", json!({"max_count": 200})),
+        (
+            "diff of 200 commits, all",
+            "git_diff",
+            json!({"target": "HEAD~200..HEAD"}),
+        ),
+    ];
+    println!("{:<34} {:>10}", "CPU, ms", "reference");
+    for (name, tool, args) in cases {
+        println!("{name:<34} {:>10.1}", peer.cost(tool, &with(args)));
+    }
+    let before = family_cpu_us(peer.pid());
+    for n in 0..TIMES {
+        let branch = json!({"branch_name": format!("reference/{n}")});
+        peer.call("git_create_branch", &with(branch)[0]);
+    }
+    let each = 1e3 * f64::from(TIMES);
+    let took = (family_cpu_us(peer.pid()) - before) / each;
+    println!("{:<34} {took:>10.1}", "branch created");
+    let (before, started) = (family_cpu_us(peer.pid()), Instant::now());
+    for n in 0..TIMES {
+        std::fs::write(tree.join("bench.txt"), format!("{n}\n")).unwrap();
+        peer.call("git_add", &with(json!({"files": ["bench.txt"]}))[0]);
+        peer.call("git_commit", &with(json!({"message": "bench"}))[0]);
+    }
+    let took = (family_cpu_us(peer.pid()) - before) / each;
+    let wall = started.elapsed().as_secs_f64() * 1e3 / f64::from(TIMES);
+    println!(
+        "{:<34} {took:>10.1} {:>10}   {wall:.1}",
+        "add and commit", ""
     );
 }
 

@@ -5,5 +5,6 @@ pub mod client;
 pub mod hub;
 pub mod knowledge;
 pub mod measure;
+pub mod peer;
 pub mod process;
 pub mod wire;

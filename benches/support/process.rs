@@ -6,15 +6,20 @@ fn read(pid: u32, file: &str) -> String {
 
 /// User and system time so far, in microseconds. The system counts in steps of 10 ms.
 pub fn cpu_us(pid: u32) -> f64 {
+    ticks_us(pid, 11..13)
+}
+
+/// The same, with that of its children that have ended.
+pub fn family_cpu_us(pid: u32) -> f64 {
+    ticks_us(pid, 11..15)
+}
+
+fn ticks_us(pid: u32, fields: std::ops::Range<usize>) -> f64 {
     let stat = read(pid, "stat");
-    let fields: Vec<&str> = stat
-        .rsplit(')')
-        .next()
-        .unwrap()
-        .split_whitespace()
-        .collect();
-    let ticks: f64 = fields[11].parse::<f64>().unwrap() + fields[12].parse::<f64>().unwrap();
-    ticks * 10_000.0
+    let after = stat.rsplit(')').next().unwrap();
+    let all: Vec<&str> = after.split_whitespace().collect();
+    let ticks = all[fields].iter().map(|n| n.parse::<f64>().unwrap());
+    ticks.sum::<f64>() * 10_000.0
 }
 
 /// Resident memory, in MiB.

@@ -24,6 +24,9 @@ pub fn status(
         .flag("--porcelain=v2")
         .flag("-z")
         .flag("--untracked-files=all")
+        // Directories that did not change are not read again: the cache is used when the setting agrees with the flag.
+        .setting("core.untrackedCache", "true")
+        .setting("status.showUntrackedFiles", "all")
         // Nothing is asked of a repository that lies in the tree.
         .flag("--ignore-submodules=all")
         .flag("--find-renames");
