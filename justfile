@@ -65,6 +65,10 @@ eval-retrieval dir *runs:
 crash-knowledge cycles="200":
     CRASH_CYCLES={{cycles}} CRASH_SEED=$RANDOM cargo test --release --test it knowledge_base::crash -- --nocapture
 
+# kill -9 a release hub at work on files, commits and merges, again and again, and look what is left
+crash-workspaces cycles="200":
+    CRASH_CYCLES={{cycles}} cargo test --release --test it -- git::crash file_system::dead_hub --nocapture
+
 # ten questions about this repository's last commit, put to a release hub without a network
 ask-docs:
     tests/asked/run
