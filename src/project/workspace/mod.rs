@@ -15,6 +15,7 @@ mod aside;
 mod layout;
 mod leftovers;
 mod locks;
+mod pipes;
 mod repository;
 mod settings;
 mod trees;
@@ -120,6 +121,11 @@ impl Workspaces {
         }
         self.ensure(tree, None)?;
         Ok(Beneath::open(&path)?)
+    }
+
+    /// Ends the wait of all who opened a named pipe among the files of `tree` as if it were a file; says which. Blocks.
+    pub fn release_pipes(&self, tree: &TreeId) -> io::Result<Option<String>> {
+        pipes::release(&layout::tree(&self.0.data, tree))
     }
 
     /// Waits for the right to change the files of `tree`. Held across one tool call; readers do not take it.

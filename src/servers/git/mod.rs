@@ -6,6 +6,7 @@ pub mod engine;
 mod fault;
 mod http;
 pub mod model;
+mod pipes;
 mod prompts;
 pub mod remote;
 mod resources;
@@ -115,7 +116,8 @@ impl Git {
         self.upkeep.used(&tree, false);
         let (workspaces, program) = (self.workspaces.clone(), self.program.clone());
         let lists = Arc::clone(&self.lists);
-        ctx.blocking(move |stop| {
+        let watched = (workspaces.clone(), tree.clone());
+        let done = ctx.blocking(move |stop| {
             let opened = workspaces.repository(&tree);
             let session = Session {
                 repository: opened.map_err(|error| fault::of(error.into()))?,
@@ -126,8 +128,8 @@ impl Git {
                 rules,
             };
             work(&session, stop).map_err(fault::of)
-        })
-        .await
+        });
+        pipes::released(watched.0, watched.1, done).await
     }
 
     /// Runs `work` on the caller's tree as the only one that changes it.
