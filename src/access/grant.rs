@@ -48,6 +48,17 @@ impl<T: Clone + AsRef<str> + PartialEq + std::str::FromStr> Allow<T> {
         }
     }
 
+    /// The names that both mean.
+    #[must_use]
+    pub fn meet(&self, other: &Self) -> Self {
+        match (self, other) {
+            (Self::All, names) | (names, Self::All) => names.clone(),
+            (Self::Only(own), other) => {
+                Self::Only(own.iter().filter(|n| other.covers(n)).cloned().collect())
+            }
+        }
+    }
+
     /// The one name that is meant, if it is exactly one.
     pub fn sole(&self) -> Option<&T> {
         match self {
@@ -92,5 +103,18 @@ mod tests {
         assert_eq!(Allow::<ProjectId>::parse(&["a", "b"]).unwrap().sole(), None);
         assert_eq!(Allow::<ProjectId>::parse(&["*"]).unwrap().sole(), None);
         assert_eq!(Allow::<ProjectId>::parse(&["../x"]), None);
+    }
+
+    #[test]
+    fn two_lists_meet_in_the_names_of_both() {
+        let of = |names: &[&str]| Allow::<ProjectId>::parse(names).unwrap();
+        assert_eq!(of(&["a", "b"]).meet(&of(&["b", "c"])), of(&["b"]));
+        assert_eq!(of(&["*"]).meet(&of(&["b"])), of(&["b"]));
+        assert_eq!(of(&["a"]).meet(&of(&["*"])), of(&["a"]));
+        assert!(
+            !of(&["a"])
+                .meet(&of(&["b"]))
+                .covers(&ProjectId::new("a").unwrap())
+        );
     }
 }

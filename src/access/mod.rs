@@ -7,6 +7,7 @@ pub mod quota;
 pub mod scope;
 mod store;
 pub mod token;
+mod tokens;
 pub mod tools;
 
 use std::sync::Arc;
@@ -14,10 +15,11 @@ use std::sync::Arc;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-pub use authority::{Authority, BadToken, Denied, NewToken, TokenInfo};
+pub use authority::{Authority, Denied};
 use grant::{Allow, Grant};
 use quota::Quota;
 pub use scope::{Access, ServerId};
+pub use tokens::{BadToken, NewToken, Rotation, TokenInfo};
 
 use crate::base::clock::Millis;
 

@@ -132,6 +132,39 @@ impl Scopes {
         Ok(set)
     }
 
+    /// Those of `names` that are scopes; others may be another service's.
+    pub fn known<'a>(names: impl IntoIterator<Item = &'a str>) -> Self {
+        let known = names
+            .into_iter()
+            .filter_map(|name| Self::parse(&[name]).ok());
+        known.fold(Self::default(), |all, one| all.join(&one))
+    }
+
+    /// What either has.
+    #[must_use]
+    pub fn join(&self, other: &Self) -> Self {
+        let pairs = self.by_server.iter().zip(&other.by_server);
+        Self {
+            by_server: collect(pairs.map(|(own, other)| *own.max(other))),
+            hub_admin: self.hub_admin || other.hub_admin,
+        }
+    }
+
+    /// What both have.
+    #[must_use]
+    pub fn meet(&self, other: &Self) -> Self {
+        let pairs = self.by_server.iter().zip(&other.by_server);
+        Self {
+            by_server: collect(pairs.map(|(own, other)| *own.min(other))),
+            hub_admin: self.hub_admin && other.hub_admin,
+        }
+    }
+
+    /// Whether there is none.
+    pub fn is_empty(&self) -> bool {
+        *self == Self::default()
+    }
+
     fn add(&mut self, server: ServerId, access: Access) {
         if let Some(slot) = self.by_server.get_mut(server as usize) {
             *slot = (*slot).max(Some(access));
@@ -155,6 +188,14 @@ impl Scopes {
     pub fn hub_admin(&self) -> bool {
         self.hub_admin
     }
+}
+
+fn collect(levels: impl Iterator<Item = Option<Access>>) -> [Option<Access>; 7] {
+    let mut all = [None; 7];
+    all.iter_mut()
+        .zip(levels)
+        .for_each(|(slot, level)| *slot = level);
+    all
 }
 
 #[cfg(test)]
@@ -184,5 +225,23 @@ mod tests {
         ] {
             assert!(Scopes::parse(&[bad]).is_err(), "{bad}");
         }
+    }
+
+    #[test]
+    fn two_sets_meet_in_what_both_have() {
+        let of = |names: &[&str]| Scopes::parse(names).unwrap();
+        let person = of(&["issues:write", "git:read", "hub:admin"]);
+        assert_eq!(
+            person.meet(&of(&["mcp:read"])).names(),
+            ["git:read", "issues:read"]
+        );
+        assert!(person.meet(&of(&["cicd:admin"])).is_empty());
+        assert_eq!(person.meet(&Scopes::all()), person);
+        let known = Scopes::known(["openid", "issues:read", "git:write"]);
+        assert_eq!(known.names(), ["git:write", "issues:read"]);
+        assert_eq!(
+            known.join(&person).names(),
+            ["git:write", "issues:write", "hub:admin"]
+        );
     }
 }

@@ -21,6 +21,18 @@ pub struct Row {
     pub expires_ms: Option<Millis>,
     pub revoked_ms: Option<Millis>,
     pub last_used_ms: Option<Millis>,
+    pub old_until_ms: Option<Millis>,
+}
+
+/// A token's new text, and how long it works as it was.
+#[derive(Debug)]
+pub struct Rotation {
+    pub id: String,
+    pub hash: String,
+    pub old_until_ms: Millis,
+    /// The new expiry, if it is to have another.
+    pub expires_ms: Option<Millis>,
+    pub now: Millis,
 }
 
 pub async fn insert(db: &Db, row: Row) -> Result<(), DbError> {
@@ -37,10 +49,23 @@ pub async fn insert(db: &Db, row: Row) -> Result<(), DbError> {
     .await
 }
 
+/// The token that is or was `hash`.
 pub async fn by_hash(db: &Db, hash: &str) -> Result<Option<Row>, DbError> {
-    Ok(
-        on_db!(db, pool => sqlx::query_as("select * from token where hash = $1").bind(hash).fetch_optional(pool).await)?,
-    )
+    let sql = "select * from token where hash = $1 or old_hash = $1";
+    Ok(on_db!(db, pool => sqlx::query_as(sql).bind(hash).fetch_optional(pool).await)?)
+}
+
+/// The token as it is now; none where there is no such live one.
+pub async fn rotate(db: &Db, new: Rotation) -> Result<Option<Row>, DbError> {
+    db.write(move |mut tx| {
+        Box::pin(async move {
+            let sql = "update token set old_hash = hash, old_until_ms = $3, hash = $2, expires_ms = coalesce($4, expires_ms) \
+                       where id = $1 and revoked_ms is null and (expires_ms is null or expires_ms > $5) returning *";
+            Ok(on_tx!(tx, c => sqlx::query_as(sql).bind(new.id).bind(new.hash).bind(new.old_until_ms)
+                .bind(new.expires_ms).bind(new.now).fetch_optional(&mut **c).await)?)
+        })
+    })
+    .await
 }
 
 /// Whether the token is neither revoked nor gone.

@@ -1,39 +1,74 @@
-//! Service tokens: `syx_<43 base 62><6 base 62>`. The first part is 256 random bits; the second is their CRC-32, so that
-//! scanners recognise a leaked token and a mistyped one is refused without asking the database.
+//! Secrets that the hub gives out: `syx_<43 base 62><6 base 62>`. The first letters say what it is for, the next part is 256 random
+//! bits, the last their CRC-32, so that scanners recognise a leaked one and a mistyped one is refused without asking the database.
 
 use std::fmt;
 
 use hmac::{Hmac, Mac};
 use sha2::Sha256;
 
-const PREFIX: &str = "syx_";
 const BODY: usize = 43;
 const CHECK: usize = 6;
 const BASE62: &[u8; 62] = b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
 
+/// What a secret is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// A service token.
+    Service,
+    /// An access token of the hub's own authorization server.
+    Access,
+    /// A refresh token.
+    Refresh,
+    /// An authorization code.
+    Code,
+}
+
+impl Kind {
+    const ALL: [Self; 4] = [Self::Service, Self::Access, Self::Refresh, Self::Code];
+
+    const fn prefix(self) -> &'static str {
+        match self {
+            Self::Service => "syx_",
+            Self::Access => "sya_",
+            Self::Refresh => "syr_",
+            Self::Code => "syc_",
+        }
+    }
+}
+
 /// A token in the clear. Shown once, never stored; its `Debug` hides it.
 #[derive(Clone, PartialEq, Eq)]
-pub struct Token(String);
+pub struct Token {
+    /// What it is for.
+    pub kind: Kind,
+    text: String,
+}
 
 impl Token {
     /// A new random token.
-    pub fn generate() -> Result<Self, getrandom::Error> {
+    pub fn generate(kind: Kind) -> Result<Self, getrandom::Error> {
         let mut bits = [0_u8; 32];
         getrandom::fill(&mut bits)?;
         let body = base62(&bits, BODY);
         let check = checksum(&body);
-        Ok(Self(format!("{PREFIX}{body}{check}")))
+        let text = format!("{}{body}{check}", kind.prefix());
+        Ok(Self { kind, text })
     }
 
     /// `text` as a token, if it is well-formed and its checksum is right.
     pub fn parse(text: &str) -> Option<Self> {
-        let (body, check) = text.strip_prefix(PREFIX)?.split_at_checked(BODY)?;
-        (check.len() == CHECK && checksum(body) == check).then(|| Self(text.to_owned()))
+        let known = |kind: Kind| Some((kind, text.strip_prefix(kind.prefix())?));
+        let (kind, rest) = Kind::ALL.into_iter().find_map(known)?;
+        let (body, check) = rest.split_at_checked(BODY)?;
+        (check.len() == CHECK && checksum(body) == check).then(|| Self {
+            kind,
+            text: text.to_owned(),
+        })
     }
 
     /// The text, to show it once.
     pub fn reveal(&self) -> &str {
-        &self.0
+        &self.text
     }
 
     /// What is stored instead of the token: HMAC-SHA-256 under the hub's key, in hexadecimal.
@@ -42,7 +77,7 @@ impl Token {
             // HMAC takes keys of any length (RFC 2104): this cannot happen, and matches no stored hash if it does.
             return String::new();
         };
-        mac.update(self.0.as_bytes());
+        mac.update(self.text.as_bytes());
         hex(&mac.finalize().into_bytes())
     }
 }
@@ -95,16 +130,16 @@ mod tests {
 
     #[test]
     fn a_token_is_53_characters_and_reads_back() {
-        let token = Token::generate().unwrap();
+        let token = Token::generate(Kind::Service).unwrap();
         assert_eq!(token.reveal().len(), 53);
         assert_eq!(Token::parse(token.reveal()), Some(token.clone()));
-        assert_ne!(token, Token::generate().unwrap());
+        assert_ne!(token, Token::generate(Kind::Service).unwrap());
         assert_eq!(format!("{token:?}"), "Token(…)");
     }
 
     #[test]
     fn a_changed_character_is_noticed() {
-        let token = Token::generate().unwrap().reveal().to_owned();
+        let token = Token::generate(Kind::Service).unwrap().reveal().to_owned();
         for at in 4..53 {
             let mut other = token.clone().into_bytes();
             other[at] = if other[at] == b'a' { b'b' } else { b'a' };
@@ -117,8 +152,16 @@ mod tests {
     }
 
     #[test]
+    fn a_secret_says_what_it_is_for() {
+        for kind in Kind::ALL {
+            let token = Token::generate(kind).unwrap();
+            assert_eq!(Token::parse(token.reveal()).unwrap().kind, kind);
+        }
+    }
+
+    #[test]
     fn the_hash_depends_on_the_key() {
-        let token = Token::generate().unwrap();
+        let token = Token::generate(Kind::Service).unwrap();
         assert_eq!(token.hash(&[1; 32]), token.hash(&[1; 32]));
         assert_ne!(token.hash(&[1; 32]), token.hash(&[2; 32]));
         assert_eq!(token.hash(&[1; 32]).len(), 64);
@@ -133,6 +176,6 @@ mod tests {
 
     proptest::proptest! {
         #[test]
-        fn any_text_is_taken(text in "(syx_)?\\PC{0,60}") { let _: Option<Token> = Token::parse(&text); }
+        fn any_text_is_taken(text in "(sy[xarc]_)?\\PC{0,60}") { let _: Option<Token> = Token::parse(&text); }
     }
 }

@@ -23,8 +23,11 @@ const SECRET_KEYS: [&str; 9] = [
     "private_key",
 ];
 /// How well-known secrets start.
-const SECRET_STARTS: [&str; 10] = [
+const SECRET_STARTS: [&str; 13] = [
     "syx_",
+    "sya_",
+    "syr_",
+    "syc_",
     "sk-",
     "ghp_",
     "gho_",

@@ -5,7 +5,7 @@ use clap::Subcommand;
 
 use super::out;
 use crate::{
-    access::NewToken,
+    access::{NewToken, Rotation},
     app::Store,
     base::{
         clock::rfc3339,
@@ -95,6 +95,17 @@ pub enum TokenCommand {
     },
     /// List tokens (never the tokens themselves).
     List,
+    /// Give a token a new text and print it, this once. The old one works for a while.
+    Rotate {
+        /// Its id, as listed.
+        id: String,
+        /// Minutes that the old one works.
+        #[arg(long, value_name = "MINUTES", default_value_t = 60)]
+        grace_minutes: u16,
+        /// Days until it expires; without it the expiry stays what it is.
+        #[arg(long, value_name = "DAYS")]
+        expires_in_days: Option<u16>,
+    },
     /// Revoke a token.
     Revoke {
         /// Its id, as listed.
@@ -251,16 +262,36 @@ pub async fn token(settings: &Settings, command: TokenCommand) -> anyhow::Result
             ];
             out::table(&headings, &rows)?;
         }
+        TokenCommand::Rotate {
+            id,
+            grace_minutes,
+            expires_in_days,
+        } => {
+            let wanted = Rotation {
+                grace_s: Some(u32::from(grace_minutes) * 60),
+                expires_in_s: expires_in_days.map(|days| u32::from(days) * 86_400),
+            };
+            let rotated = store.authority.rotate(&id, &wanted).await?;
+            let (token, info) = rotated.ok_or_else(|| no_such_token(&id))?;
+            let until = info.old_until_ms.map(rfc3339).unwrap_or_default();
+            out::error(&format!(
+                "Rotated {id}: the old token works until {until}. The new one is not shown again:"
+            ));
+            out::line(token.reveal())?;
+        }
         TokenCommand::Revoke { id } => {
-            anyhow::ensure!(
-                store.authority.revoke(&id).await?,
-                "no live token {id}: syndarix token list shows them"
-            );
+            if !store.authority.revoke(&id).await? {
+                return Err(no_such_token(&id));
+            }
             out::line(&format!("Revoked {id}."))?;
         }
     }
     store.db.close().await;
     Ok(())
+}
+
+fn no_such_token(id: &str) -> anyhow::Error {
+    anyhow::anyhow!("no live token {id}: syndarix token list shows them")
 }
 
 /// What a token's filter lets it call, e.g. `git_*,!git_push`.

@@ -49,7 +49,7 @@ enum Command {
     /// Make and list agents.
     #[command(subcommand)]
     Agent(admin::AgentCommand),
-    /// Make, list and revoke service tokens.
+    /// Make, list, rotate and revoke service tokens.
     #[command(subcommand)]
     Token(admin::TokenCommand),
     /// Find calls in the audit log, newest first.

@@ -1,4 +1,4 @@
-//! Administration: projects, agents, members, tokens, the audit log. For principals with the scope `hub:admin`, and
+//! Administration: projects, agents, members, the audit log; tokens are beside. For principals with the scope `hub:admin`, and
 //! audited like tool calls, as the server `hub`.
 
 use std::{future::Future, sync::Arc, time::Instant};
@@ -10,16 +10,16 @@ use axum::{
         rejection::{JsonRejection, QueryRejection},
     },
     response::{IntoResponse, Response},
-    routing::{delete, get, put},
+    routing::{get, put},
 };
 use http::StatusCode;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use serde_json::json;
 
-use super::{Id, Problem, json_list};
+use super::{Id, Problem, json_list, tokens};
 use crate::{
-    access::{Access, NewToken, Principal},
+    access::{Access, Principal},
     audit::{self, Entry, Origin, Outcome},
     base::{
         ids::{AgentId, BadName, ProjectId, new_id},
@@ -40,10 +40,9 @@ pub fn router(hub: &Hub) -> Router {
             "/api/v1/projects/{project_id}/members/{agent_id}",
             put(add_member).delete(remove_member),
         )
-        .route("/api/v1/tokens", get(list_tokens).post(create_token))
-        .route("/api/v1/tokens/{token_id}", delete(revoke_token))
         .route("/api/v1/audit", get(find_audit))
         .with_state(hub.clone())
+        .merge(tokens::router(hub))
 }
 
 /// A new project or agent.
@@ -68,14 +67,14 @@ pub struct Page {
 }
 
 impl Page {
-    fn limit(&self) -> Result<u32, ToolError> {
+    pub(super) fn limit(&self) -> Result<u32, ToolError> {
         match self.limit.unwrap_or(50) {
             limit @ 1..=200 => Ok(limit),
             _ => Err(ToolError::invalid("/limit", "must be 1 to 200")),
         }
     }
 
-    fn after(&self, list: &str) -> Result<Option<String>, ToolError> {
+    pub(super) fn after(&self, list: &str) -> Result<Option<String>, ToolError> {
         Ok(self
             .cursor
             .as_deref()
@@ -84,12 +83,12 @@ impl Page {
     }
 }
 
-type Who = Extension<Arc<Principal>>;
-type Body<T> = Result<Json<T>, JsonRejection>;
-type Params<T> = Result<Query<T>, QueryRejection>;
+pub(super) type Who = Extension<Arc<Principal>>;
+pub(super) type Body<T> = Result<Json<T>, JsonRejection>;
+pub(super) type Params<T> = Result<Query<T>, QueryRejection>;
 
 /// Lets administrators in, runs `work`, and writes both into the audit log.
-async fn administer<R>(
+pub(super) async fn administer<R>(
     hub: &Hub,
     who: &Principal,
     id: &Id,
@@ -140,12 +139,12 @@ async fn administer<R>(
     done.map_err(|error| Problem::new(error, request.as_ref()))
 }
 
-fn body<T>(body: Body<T>) -> Result<T, ToolError> {
+pub(super) fn body<T>(body: Body<T>) -> Result<T, ToolError> {
     body.map(|Json(value)| value)
         .map_err(|e| ToolError::invalid("", e.body_text()))
 }
 
-fn params<T: DeserializeOwned>(query: Params<T>) -> Result<T, ToolError> {
+pub(super) fn params<T: DeserializeOwned>(query: Params<T>) -> Result<T, ToolError> {
     query
         .map(|Query(value)| value)
         .map_err(|e| ToolError::invalid("", e.body_text()))
@@ -162,12 +161,17 @@ fn scope(project: &str, agent: &str) -> Result<Scope, ToolError> {
     })
 }
 
-fn created(value: impl Serialize) -> Response {
+pub(super) fn created(value: impl Serialize) -> Response {
     (StatusCode::CREATED, Json(value)).into_response()
 }
 
 /// The page of `items`, with a cursor after its last one if it is full.
-fn paged<T: Serialize>(list: &str, items: &[T], limit: u32, key: impl Fn(&T) -> &str) -> Response {
+pub(super) fn paged<T: Serialize>(
+    list: &str,
+    items: &[T],
+    limit: u32,
+    key: impl Fn(&T) -> &str,
+) -> Response {
     let full = items.len() >= limit as usize;
     let next = items
         .last()
@@ -296,55 +300,6 @@ async fn remove_member(
                 Code::NotFound,
                 "the agent is no member of the project",
             ));
-        }
-        Ok(StatusCode::NO_CONTENT.into_response())
-    })
-    .await
-}
-
-async fn list_tokens(
-    State(hub): State<Hub>,
-    who: Who,
-    id: Id,
-    query: Params<Page>,
-) -> Result<Response, Problem> {
-    administer(&hub, &who, &id, "list_tokens", Access::Read, async {
-        let page = params(query)?;
-        let (limit, after) = (page.limit()?, page.after("tokens")?);
-        let items = hub.authority.list(after.as_deref(), limit).await?;
-        Ok(paged("tokens", &items, limit, |t| &t.id))
-    })
-    .await
-}
-
-async fn create_token(
-    State(hub): State<Hub>,
-    who: Who,
-    id: Id,
-    wanted: Body<NewToken>,
-) -> Result<Response, Problem> {
-    administer(&hub, &who, &id, "create_token", Access::Admin, async {
-        let (token, info) = Box::pin(hub.authority.create(body(wanted)?)).await?;
-        let mut shown = serde_json::to_value(info).map_err(ToolError::internal)?;
-        if let Some(map) = shown.as_object_mut() {
-            map.insert("token".into(), token.reveal().into());
-        }
-        Ok(created(shown))
-    })
-    .await
-}
-
-async fn revoke_token(
-    State(hub): State<Hub>,
-    who: Who,
-    id: Id,
-    Path(token): Path<String>,
-) -> Result<Response, Problem> {
-    administer(&hub, &who, &id, "revoke_token", Access::Admin, async {
-        if !hub.authority.revoke(&token).await? {
-            return Err(
-                ToolError::not_found("token", &token).hint("it is unknown or revoked already")
-            );
         }
         Ok(StatusCode::NO_CONTENT.into_response())
     })

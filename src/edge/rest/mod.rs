@@ -5,6 +5,7 @@ mod binding;
 mod openapi;
 mod problem;
 mod stream;
+mod tokens;
 mod tools;
 
 use axum::{Extension, Json, Router, extract::Request, response::Response, routing::get};

@@ -5,7 +5,7 @@ use serde_json::{Map, Value, json};
 
 use super::admin::{NewNamed, Page};
 use crate::{
-    access::{NewToken, TokenInfo},
+    access::{NewToken, Rotation, TokenInfo},
     audit,
     project::Named,
     tool::{AGENT_ID, Method, PROJECT_ID, Registry, Route, Spec},
@@ -309,7 +309,15 @@ fn administration(paths: &mut Map<String, Value>) {
             "Create a token, which is shown this once",
         )
         .takes::<NewToken>()
-        .gives("201", with_token),
+        .gives("201", with_token.clone()),
+        of(
+            "post",
+            "/api/v1/tokens/{token_id}/rotate",
+            "rotate_token",
+            "Give a token a new text, which is shown this once; the old one works for a while",
+        )
+        .takes::<Rotation>()
+        .gives("200", with_token),
         of(
             "delete",
             "/api/v1/tokens/{token_id}",

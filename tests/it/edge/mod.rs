@@ -13,3 +13,4 @@ mod streaming;
 mod streams;
 mod subscriptions;
 mod tasks;
+mod tokens;

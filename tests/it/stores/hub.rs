@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use syndarix::{
-    access::{Access, Authority, Denied, LimitsConfig, NewToken},
+    access::{Access, Authority, Denied, LimitsConfig, NewToken, Rotation, token::Token},
     audit::{Audit, AuditConfig, Entry, Origin, Outcome, Query},
     base::{
         clock::Clock,
@@ -118,6 +118,8 @@ async fn tokens(db: &Db) {
     assert!(authority.authenticate(token.reveal()).await.is_err());
     assert_eq!(authority.list(None, 10).await.unwrap().len(), 2);
 
+    rotated(&authority, &clock, wanted(&["issues:read"], Some(1000))).await;
+
     let filtered = |deny: &str| NewToken {
         tools_allow: vec!["git_*".into()],
         tools_deny: vec![deny.into()],
@@ -135,6 +137,59 @@ async fn tokens(db: &Db) {
         (&listed.tools_allow[..], &listed.tools_deny[..]),
         (&["git_*".to_owned()][..], &["git_push".to_owned()][..])
     );
+}
+
+/// What a token was before its rotation works for its grace, and no longer than the token itself.
+async fn rotated(authority: &Authority, clock: &Clock, wanted: NewToken) {
+    let (first, info) = authority.create(wanted).await.unwrap();
+    let rotate = async |grace_s, expires_in_s| {
+        let wanted = Rotation {
+            grace_s: Some(grace_s),
+            expires_in_s,
+        };
+        let rotated = authority.rotate(&info.id, &wanted).await.unwrap();
+        rotated.expect("it lives")
+    };
+    let works = async |token: &Token| authority.authenticate(token.reveal()).await.is_ok();
+    let (second, told) = rotate(10, None).await;
+    assert_eq!(told.expires_ms, info.expires_ms, "the expiry stays");
+    assert!(works(&first).await && works(&second).await);
+    let (old, new) = (first.reveal(), second.reveal());
+    let (old, new) = (
+        authority.authenticate(old).await,
+        authority.authenticate(new).await,
+    );
+    assert_eq!(old.unwrap().id, new.unwrap().id, "one token, one id");
+    clock.advance(10_000);
+    assert!(!works(&first).await && works(&second).await);
+
+    let (third, _) = rotate(60, None).await;
+    let (fourth, _) = rotate(0, Some(20)).await;
+    let live = [
+        works(&second).await,
+        works(&third).await,
+        works(&fourth).await,
+    ];
+    assert_eq!(
+        live,
+        [false, false, true],
+        "no grace, and one old text at most"
+    );
+    let (fifth, _) = rotate(60, None).await;
+    clock.advance(20_000);
+    assert!(!works(&fourth).await && !works(&fifth).await, "expired");
+    let dead = authority.rotate(&info.id, &Rotation::default()).await;
+    assert!(
+        dead.unwrap().is_none(),
+        "an expired token is not brought back"
+    );
+
+    let endless = Rotation {
+        grace_s: Some(u32::MAX),
+        ..Rotation::default()
+    };
+    let refused = authority.rotate(&info.id, &endless).await.unwrap_err();
+    assert!(refused.to_string().contains("grace_s"), "{refused}");
 }
 
 fn entry(id: &Arc<str>, outcome: Outcome) -> Entry {
