@@ -7,12 +7,14 @@ use std::{
 };
 
 use super::{
-    LimitsConfig, Principal,
+    Audience, LimitsConfig, Place, Principal, Source,
     grant::{Allow, Grant},
+    jwt::{Issuers, Refused, Unavailable},
+    oauth,
     quota::Quota,
     scope::Scopes,
-    store::{self, Row},
-    token::Token,
+    store,
+    token::{Kind, Token},
     tools::ToolFilter,
 };
 use crate::{
@@ -27,6 +29,8 @@ use crate::{
 const BELIEF: Duration = Duration::from_millis(500);
 /// `last_used_ms` is written at most this often for each token.
 const TOUCH_EVERY: Millis = 60_000;
+/// Shares that are remembered; past it those of nobody who is there are forgotten.
+const MOST_QUOTAS: usize = 10_000;
 
 /// Why a token was refused.
 #[derive(Debug, thiserror::Error)]
@@ -39,6 +43,9 @@ pub enum Denied {
     /// The token with this id was good once, and is revoked or expired: said in the audit log only.
     #[error("{}", Denied::Token)]
     Ended(Arc<str>),
+    /// It cannot be told now whether the token is good.
+    #[error(transparent)]
+    Unavailable(#[from] Unavailable),
     /// The database did not answer.
     #[error(transparent)]
     Db(#[from] DbError),
@@ -55,6 +62,7 @@ pub struct Authority {
     known: TtlCache<String, Known>,
     /// By token id: whether it is neither revoked nor gone.
     live: TtlCache<Arc<str>, bool>,
+    issuers: Issuers,
     quotas: Mutex<Quotas>,
 }
 
@@ -90,6 +98,7 @@ impl Authority {
             tools,
             known: TtlCache::new(BELIEF),
             live: TtlCache::new(BELIEF),
+            issuers: Issuers::default(),
             quotas: Mutex::new(Quotas {
                 limits,
                 by_token: HashMap::new(),
@@ -97,21 +106,46 @@ impl Authority {
         }
     }
 
+    /// The same, which believes the JWTs of `issuers` too.
+    #[must_use]
+    pub fn with_issuers(self, issuers: Issuers) -> Self {
+        Self { issuers, ..self }
+    }
+
+    /// The issuers whose JWTs it believes.
+    pub fn issuers(&self) -> &Issuers {
+        &self.issuers
+    }
+
     /// The principal that `bearer` speaks for.
     pub async fn authenticate(&self, bearer: &str) -> Result<Arc<Principal>, Denied> {
-        let hash = Token::parse(bearer).ok_or(Denied::Token)?.hash(&self.key);
-        let now = self.clock.now();
+        let Some(token) = Token::parse(bearer) else {
+            return self.foreign(bearer).await;
+        };
+        let hash = token.hash(&self.key);
         if let Some(Known { principal, until }) = self.known.get(hash.as_str()) {
-            return if expired(until, now) {
+            return if expired(until, self.clock.now()) {
                 Err(Denied::Ended(Arc::clone(&principal.id)))
             } else {
                 Ok(principal)
             };
         }
         let asked = (self.known.mark(), self.live.mark());
-        let row = store::by_hash(&self.db, &hash)
-            .await?
-            .ok_or(Denied::Token)?;
+        let known = match token.kind {
+            Kind::Service => self.service(&hash).await?,
+            Kind::Access => self.delegated(&hash).await?,
+            Kind::Refresh | Kind::Code => return Err(Denied::Token),
+        };
+        let principal = Arc::clone(&known.principal);
+        self.live
+            .put_since(asked.1, Arc::clone(&principal.id), true);
+        self.known.put_since(asked.0, hash, known);
+        Ok(principal)
+    }
+
+    async fn service(&self, hash: &str) -> Result<Known, Denied> {
+        let now = self.clock.now();
+        let row = store::by_hash(&self.db, hash).await?.ok_or(Denied::Token)?;
         let until = if row.hash == hash {
             row.expires_ms
         } else {
@@ -122,23 +156,99 @@ impl Authority {
         if row.revoked_ms.is_some() || expired(until, now) {
             return Err(Denied::Ended(row.id.into()));
         }
-        if row.last_used_ms.is_none_or(|at| now - at >= TOUCH_EVERY) {
-            let (db, id) = (self.db.clone(), row.id.clone());
-            tokio::spawn(async move {
-                if let Err(error) = store::touch(&db, &id, now).await {
-                    tracing::warn!(%error, "could not note a token's use");
-                }
-            });
-        }
-        let principal = Arc::new(self.principal(row)?);
-        self.live
-            .put_since(asked.1, Arc::clone(&principal.id), true);
-        let known = Known {
-            principal: Arc::clone(&principal),
-            until,
+        self.touch(&row.id, row.last_used_ms, now);
+        let grant = stored_grant(
+            [&row.projects, &row.agents, &row.scopes],
+            [&row.tools_allow, &row.tools_deny],
+        )?;
+        let id: Arc<str> = row.id.into();
+        let principal = Principal {
+            name: row.name.into(),
+            grant,
+            expires_ms: row.expires_ms,
+            quota: self.quota(&id),
+            source: Source::Token,
+            audience: Audience::Any,
+            id,
         };
-        self.known.put_since(asked.0, hash, known);
-        Ok(principal)
+        Ok(Known {
+            principal: Arc::new(principal),
+            until,
+        })
+    }
+
+    /// What a client got by somebody's service token. It counts to that token's share of the hub.
+    async fn delegated(&self, hash: &str) -> Result<Known, Denied> {
+        let now = self.clock.now();
+        let found = oauth::by_access(&self.db, hash).await?;
+        let found = found.ok_or(Denied::Token)?;
+        let row = &found.delegation;
+        let ends = found
+            .token_expires_ms
+            .map_or(row.expires_ms, |at| at.min(row.expires_ms));
+        let until = ends.min(found.access_expires_ms);
+        let revoked = row.revoked_ms.or(found.token_revoked_ms).is_some();
+        if revoked || expired(Some(until), now) {
+            return Err(Denied::Ended(row.id.as_str().into()));
+        }
+        self.touch(&row.token_id, found.token_last_used_ms, now);
+        let person = stored_grant(
+            [
+                &found.token_projects,
+                &found.token_agents,
+                &found.token_scopes,
+            ],
+            [&found.token_tools_allow, &found.token_tools_deny],
+        )?;
+        let place = Place::parse(&row.place).ok_or(Denied::Token)?;
+        let principal = Principal {
+            id: row.id.as_str().into(),
+            name: format!("{} by {}", row.client_name, found.token_name).into(),
+            grant: oauth::grant(&found, person).ok_or(Denied::Token)?,
+            expires_ms: Some(ends),
+            quota: self.quota(&row.token_id.as_str().into()),
+            source: Source::Delegation,
+            audience: Audience::Place(place),
+        };
+        Ok(Known {
+            principal: Arc::new(principal),
+            until: Some(until),
+        })
+    }
+
+    /// Whom a JWT of another issuer speaks for.
+    async fn foreign(&self, bearer: &str) -> Result<Arc<Principal>, Denied> {
+        let identity = match self.issuers.identify(bearer, self.clock.now()).await {
+            Ok(identity) => identity,
+            Err(Refused::Ended(id)) => return Err(Denied::Ended(id)),
+            Err(Refused::Unavailable(error)) => return Err(error.into()),
+            Err(Refused::Token(problem)) => {
+                tracing::debug!(problem, "a JWT was refused");
+                return Err(Denied::Token);
+            }
+        };
+        Ok(Arc::new(Principal {
+            name: Arc::clone(&identity.id),
+            quota: self.quota(&identity.id),
+            grant: identity.grant,
+            expires_ms: Some(identity.expires_ms),
+            source: Source::Issuer,
+            audience: identity.audience,
+            id: identity.id,
+        }))
+    }
+
+    /// Notes that the token was used.
+    fn touch(&self, id: &str, last_ms: Option<Millis>, now: Millis) {
+        if last_ms.is_some_and(|at| now - at < TOUCH_EVERY) {
+            return;
+        }
+        let (db, id) = (self.db.clone(), id.to_owned());
+        tokio::spawn(async move {
+            if let Err(error) = store::touch(&db, &id, now).await {
+                tracing::warn!(%error, "could not note a token's use");
+            }
+        });
     }
 
     /// Whether the principal's token is still good: asked again at every call, because sessions outlive tokens.
@@ -150,7 +260,12 @@ impl Authority {
             return Ok(live);
         }
         let asked = self.live.mark();
-        let live = store::is_live(&self.db, &principal.id).await?;
+        let live = match principal.source {
+            Source::Token => store::is_live(&self.db, &principal.id).await?,
+            Source::Delegation => oauth::is_live(&self.db, &principal.id, self.clock.now()).await?,
+            // Nothing but its time ends it.
+            Source::Issuer => return Ok(true),
+        };
         self.live.put_since(asked, Arc::clone(&principal.id), live);
         Ok(live)
     }
@@ -168,27 +283,17 @@ impl Authority {
         quotas.limits = limits.clone();
     }
 
-    fn principal(&self, row: Row) -> Result<Principal, Denied> {
-        let grant = parse_grant(&list(&row.projects), &list(&row.agents), &list(&row.scopes));
-        // An empty list allows every tool: one that cannot be read must not.
-        let read = |json: &str| serde_json::from_str(json).map_err(|_| Denied::Token);
-        let grant = Grant {
-            tools: ToolFilter::new(read(&row.tools_allow)?, read(&row.tools_deny)?),
-            ..grant.ok_or(Denied::Token)?
-        };
-        let id: Arc<str> = row.id.into();
+    /// The share of `owner`, a service token or somebody of another issuer.
+    fn quota(&self, owner: &Arc<str>) -> Arc<Quota> {
         let mut quotas = self.quotas.lock().unwrap_or_else(PoisonError::into_inner);
         let Quotas { limits, by_token } = &mut *quotas;
+        if by_token.len() >= MOST_QUOTAS {
+            by_token.retain(|_, quota| Arc::strong_count(quota) > 1 || !quota.is_idle());
+        }
         let quota = by_token
-            .entry(Arc::clone(&id))
+            .entry(Arc::clone(owner))
             .or_insert_with(|| Arc::new(Quota::new(limits)));
-        Ok(Principal {
-            name: row.name.into(),
-            grant,
-            expires_ms: row.expires_ms,
-            quota: Arc::clone(quota),
-            id,
-        })
+        Arc::clone(quota)
     }
 }
 
@@ -207,6 +312,18 @@ pub(super) fn parse_grant<S: AsRef<str>>(
         agents: Allow::parse(agents)?,
         scopes: Scopes::parse(scopes).ok()?,
         tools: ToolFilter::default(),
+    })
+}
+
+/// The grant in a row's lists: projects, agents and scopes; allowed and denied tools.
+fn stored_grant([projects, agents, scopes]: [&str; 3], tools: [&str; 2]) -> Result<Grant, Denied> {
+    let grant = parse_grant(&list(projects), &list(agents), &list(scopes));
+    // An empty list allows every tool: one that cannot be read must not.
+    let read = |json: &str| serde_json::from_str(json).map_err(|_| Denied::Token);
+    let [allow, deny] = tools.map(read);
+    Ok(Grant {
+        tools: ToolFilter::new(allow?, deny?),
+        ..grant.ok_or(Denied::Token)?
     })
 }
 

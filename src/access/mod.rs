@@ -1,8 +1,12 @@
 //! Floor 2: who is calling, and what they may do.
 
 mod authority;
+mod config;
 pub mod grant;
+pub mod jwt;
 pub mod key;
+pub mod oauth;
+mod place;
 pub mod quota;
 pub mod scope;
 mod store;
@@ -16,7 +20,9 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 pub use authority::{Authority, Denied};
+pub use config::AuthConfig;
 use grant::{Allow, Grant};
+pub use place::{Audience, Place};
 use quota::Quota;
 pub use scope::{Access, ServerId};
 pub use tokens::{BadToken, NewToken, Rotation, TokenInfo};
@@ -48,7 +54,7 @@ impl Default for LimitsConfig {
 /// An authenticated subject.
 #[derive(Debug)]
 pub struct Principal {
-    /// The token's id; never the token.
+    /// The id of the token, or of what it stands for; never the token.
     pub id: Arc<str>,
     /// The name its maker gave it.
     pub name: Arc<str>,
@@ -58,6 +64,21 @@ pub struct Principal {
     pub expires_ms: Option<Millis>,
     /// Its share of the hub.
     pub quota: Arc<Quota>,
+    /// Where it comes from.
+    pub source: Source,
+    /// Where its token is good.
+    pub audience: Audience,
+}
+
+/// What a principal's token is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Source {
+    /// A service token.
+    Token,
+    /// An access token of the hub's own authorization server.
+    Delegation,
+    /// A JWT of another issuer.
+    Issuer,
 }
 
 /// The id of the hub itself; no token has one like it.
@@ -78,6 +99,8 @@ impl Principal {
             },
             expires_ms: None,
             quota: Arc::new(Quota::new(&LimitsConfig::default())),
+            source: Source::Token,
+            audience: Audience::Any,
         }
     }
 

@@ -77,6 +77,12 @@ impl Quota {
         Ok(permit)
     }
 
+    /// Whether nothing runs and nothing is counted any more: forgetting it changes nothing.
+    pub fn is_idle(&self) -> bool {
+        let now = u64::try_from(self.epoch.elapsed().as_nanos()).unwrap_or(u64::MAX);
+        self.running.load(Ordering::Acquire) == 0 && self.arrival.load(Ordering::Acquire) <= now
+    }
+
     /// The generic cell rate algorithm (ITU-T I.371): no timer, one number.
     fn take_rate(&self) -> Result<(), Exceeded> {
         let interval = self.interval.load(Ordering::Acquire);

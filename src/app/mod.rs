@@ -13,10 +13,10 @@ pub use store::Store;
 
 use self::{engines::Engines, running::Lock, store::prepare};
 use crate::{
-    access::{Authority, ServerId, token::Token},
+    access::{Authority, ServerId, oauth::OAuthServer, token::Token},
     audit::Audit,
     config::Settings,
-    edge::{Hub, Load},
+    edge::{Hub, Load, Places},
     observe,
     project::{Projects, workspace::Workspaces},
     tool::{Changes, Host, Parts, Pool, Registry, Tasks, Upkeep},
@@ -82,14 +82,24 @@ impl App {
         let kept = metrics.clone();
         host.tasks
             .spawn("metrics", |stop| observe::keep_metrics(kept, stop));
+        let http = Arc::new(settings.http.clone());
+        let oauth = settings.auth.oauth.enabled.then(|| {
+            let config = settings.auth.oauth.clone();
+            Arc::new(OAuthServer::new(config, Arc::clone(&store.authority)))
+        });
+        if let Some(oauth) = oauth.clone() {
+            host.tasks.spawn("oauth", |stop| oauth.keep(stop));
+        }
         let hub = Hub {
             registry,
+            oauth,
+            places: Arc::new(Places::new(&http)),
             authority: store.authority,
             projects: store.projects,
             audit,
             db: store.db,
             load: Load::new(&settings.http),
-            http: Arc::new(settings.http.clone()),
+            http,
             mcp: Arc::new(settings.mcp.clone()),
             metrics,
         };

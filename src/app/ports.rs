@@ -47,6 +47,7 @@ impl Ports {
         let main = listen(&settings.http.listen, settings).await?;
         let fresh = bind(settings, &hub.registry, |_| true).await?;
         let streams = CancellationToken::new();
+        hub.places.set_main(main.address);
         let endpoints = Endpoints::new(hub, &streams);
         let listeners = TaskTracker::new();
         let routes = Routes::new(edge::main_router(hub, &endpoints));
@@ -108,6 +109,7 @@ impl Ports {
     fn add(&mut self, hub: &Hub, fresh: Fresh) {
         for (server, listener) in fresh {
             let routes = Routes::new(edge::server_router(hub, &self.endpoints, server));
+            hub.places.set_own(server, listener.address);
             let port = Port::serve(listener, routes, &self.http, &self.stop, &self.listeners);
             self.own.insert(server, port);
         }

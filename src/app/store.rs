@@ -11,7 +11,7 @@ use anyhow::Context;
 
 use super::ADMIN_TOKEN;
 use crate::{
-    access::{Authority, NewToken, key, token::Token},
+    access::{Authority, NewToken, jwt::Issuers, key, token::Token},
     audit,
     base::{
         clock::Clock,
@@ -51,13 +51,14 @@ impl Store {
             .unwrap_or_else(|| data.join("token.key"));
         let key = key::load_or_create(&key_file)
             .with_context(|| format!("cannot use the key file {}", key_file.display()))?;
-        let authority = Arc::new(Authority::new(
+        let authority = Authority::new(
             db.clone(),
             clock.clone(),
             key,
             settings.limits.clone(),
             servers::all_tool_names(),
-        ));
+        );
+        let authority = Arc::new(authority.with_issuers(Issuers::new(&settings.auth.issuers)));
         let projects = Projects::new(db.clone(), clock.clone());
         Ok(Self {
             data,

@@ -19,7 +19,7 @@ pub use servers::{Common, Servers};
 pub use source::{Changes, Source};
 
 use crate::{
-    access::{LimitsConfig, ServerId},
+    access::{AuthConfig, LimitsConfig, ServerId},
     audit::AuditConfig,
     db::DatabaseConfig,
     edge::{HttpConfig, McpConfig},
@@ -44,15 +44,6 @@ impl Default for StorageConfig {
             data: "data".into(),
         }
     }
-}
-
-/// `[auth]`.
-#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields, default)]
-pub struct AuthConfig {
-    /// The 32-byte key that tokens are hashed under; by default `token.key` in the data directory. Hubs that share a
-    /// database need the same key.
-    pub key_file: Option<PathBuf>,
 }
 
 /// All sections but the servers' own.
@@ -153,8 +144,27 @@ impl Settings {
                 address(&["servers", server.as_str(), "listen"], &listen)?;
             }
         }
+        self.check_auth(text)?;
         observe::log_filter(&self.observe)
             .map_err(|error| text.wrong(&["observe", "log"], &error.to_string()))?;
+        Ok(())
+    }
+
+    fn check_auth(&self, text: &Text) -> anyhow::Result<()> {
+        for (name, issuer) in &self.auth.issuers {
+            let plain = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || b"-_".contains(&b);
+            if name.is_empty() || !name.bytes().all(plain) {
+                let problem = "must be named by a-z, 0-9, '-' and '_'";
+                return Err(text.wrong(&["auth", "issuers", name], problem));
+            }
+            issuer.check().map_err(|(field, problem)| {
+                text.wrong(&["auth", "issuers", name, field], &problem)
+            })?;
+        }
+        if self.auth.oauth.enabled && !self.http.is_safe_for_browsers() {
+            let problem = "needs http.public_url = \"https://…\": whoever gives consent in a browser must reach this hub, and no other";
+            return Err(text.wrong(&["auth", "oauth", "enabled"], problem));
+        }
         Ok(())
     }
 
@@ -200,8 +210,9 @@ mod tests {
     fn every_setting_that_the_template_shows_is_one() {
         let is_key = |key: &str| key.bytes().all(|b| b.is_ascii_lowercase() || b == b'_');
         let is_setting = |line: &str| {
-            line.starts_with("[servers.")
-                || line.starts_with("[[servers.")
+            ["[servers.", "[[servers.", "[auth.", "[[auth."]
+                .iter()
+                .any(|section| line.starts_with(section))
                 || line.split_once(" = ").is_some_and(|(key, _)| is_key(key))
         };
         let shown: Vec<&str> = TEMPLATE
@@ -239,6 +250,9 @@ mod tests {
             default.http.max_concurrent_requests
         );
         assert_eq!(said.listen(ServerId::Git), default.listen(ServerId::Git));
+        assert_eq!(said.auth.oauth, default.auth.oauth);
+        let issuer = &said.auth.issuers["corp"];
+        assert_eq!((issuer.grants.len(), issuer.types.len()), (1, 1));
         let (gateway, plain) = (said.servers.llm_gateway, default.servers.llm_gateway);
         assert_eq!((gateway.cache, gateway.log), (plain.cache, plain.log));
         assert_eq!(gateway.routes["coder"].targets.len(), 2);
@@ -309,6 +323,41 @@ mod tests {
         assert!(error.contains("config.toml:2:1: http.listen"), "{error}");
         let error = refused("[observe]\nlog = \"syndarix=loud\"\n");
         assert!(error.contains("config.toml:2:1: observe.log"), "{error}");
+    }
+
+    #[test]
+    fn a_wrong_issuer_and_consent_over_plain_http_are_refused_with_their_line() {
+        let error = refused("[auth.issuers.x]\nissuer = \"http://id.example.com\"\n");
+        let place = "config.toml:2:1: auth.issuers.x.issuer";
+        assert!(
+            error.contains(place) && error.contains("https://"),
+            "{error}"
+        );
+        let issuer = "[auth.issuers.x]\nissuer = \"https://id.example.com\"\n";
+        let error = refused(issuer);
+        assert!(error.contains("grants"), "{error}");
+        let grant = "[[auth.issuers.x.grants]]\nprojects = [\"*\"]\nagents = [\"*\"]\nscopes = [\"issue:read\"]\n";
+        let error = refused(&format!("{issuer}{grant}"));
+        assert!(error.contains("issue:read"), "{error}");
+        let error = refused(&format!("{issuer}algorithms = [\"HS256\"]\n"));
+        assert!(error.contains("HS256"), "{error}");
+
+        let open = "[http]\nlisten = \"0.0.0.0:9000\"\n";
+        let oauth = "[auth.oauth]\nenabled = true\n";
+        let error = refused(&format!("{open}{oauth}"));
+        assert!(
+            error.contains("config.toml:4:1: auth.oauth.enabled"),
+            "{error}"
+        );
+        for fine in [
+            oauth.to_owned(),
+            format!("{open}public_url = \"https://hub.example.com\"\n{oauth}"),
+        ] {
+            assert!(
+                Settings::parse(&fine, "config.toml", false).is_ok(),
+                "{fine}"
+            );
+        }
     }
 
     #[test]

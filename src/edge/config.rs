@@ -3,7 +3,7 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::proxies::Network;
+use super::{hosts, proxies::Network};
 
 /// `[http]`: the main port and what holds on every port.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -45,6 +45,22 @@ impl Default for HttpConfig {
             max_concurrent_requests: 512,
             header_timeout_s: 15,
             drain_s: 3,
+        }
+    }
+}
+
+impl HttpConfig {
+    /// Whether what browsers send here stays between them and this hub: by https, or on this machine.
+    pub fn is_safe_for_browsers(&self) -> bool {
+        let local = |host: &str| hosts::is_loopback(host.trim_matches(['[', ']']));
+        match &self.public_url {
+            Some(url) => url.parse::<http::Uri>().is_ok_and(|uri| {
+                uri.scheme_str() == Some("https") || uri.host().is_some_and(local)
+            }),
+            None => self
+                .listen
+                .rsplit_once(':')
+                .is_some_and(|(host, _)| local(host)),
         }
     }
 }

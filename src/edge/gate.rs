@@ -1,22 +1,23 @@
 //! What every request passes first: host and origin, then its bearer token.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use axum::{
     extract::{Request, State},
     middleware::Next,
     response::Response,
 };
-use http::{HeaderMap, HeaderValue, StatusCode, header};
+use http::{HeaderMap, HeaderValue, header};
 
 use super::{
     HttpConfig, Hub, hosts,
     mcp::Selection,
+    oauth,
     proxies::{self, Forwarded},
-    rest::Problem,
+    rest::{Lacking, Problem},
 };
 use crate::{
-    access::{Access, Denied, Principal},
+    access::{Access, Audience, Denied, Place, Principal, ServerId},
     audit::{Entry, Origin, Outcome},
     base::ids::new_id,
     tool::{Code, Pin, ToolError},
@@ -37,7 +38,7 @@ pub async fn check_host(
 ) -> Response {
     let id: Arc<str> = given_id(request.headers()).unwrap_or_else(|| new_id("req").into());
     request.extensions_mut().insert(RequestId(Arc::clone(&id)));
-    let Forwarded { host, prefix } = Forwarded::of(&request, &http);
+    let Forwarded { host, prefix, .. } = Forwarded::of(&request, &http);
     let host = host.unwrap_or_else(|| hosts::named(request.headers(), request.uri()).to_owned());
     let mut response = match hosts::check(&host, request.headers(), &http) {
         Ok(()) => {
@@ -83,43 +84,75 @@ fn given_id(headers: &HeaderMap) -> Option<Arc<str>> {
     fits.then(|| text.into())
 }
 
+/// What stands before the endpoints of a port.
+#[derive(Clone, Debug)]
+pub struct Gate {
+    /// The hub.
+    pub hub: Arc<Hub>,
+    /// The server whose own port it is.
+    pub own: Option<ServerId>,
+}
+
 /// Finds out who calls and where the endpoint's URL or headers confine them to.
 pub async fn authenticate(
-    State(hub): State<Arc<Hub>>,
+    State(Gate { hub, own }): State<Gate>,
     mut request: Request,
     next: Next,
 ) -> Response {
     let bearer = bearer(request.headers());
     let id = request_id(&request).cloned();
-    let origin = if is_rest(&request) {
-        Origin::Rest
-    } else {
-        Origin::Mcp
-    };
-    match identify(&hub, bearer, origin, id).await {
+    let is_rest = is_rest(&request);
+    let origin = if is_rest { Origin::Rest } else { Origin::Mcp };
+    let (place, path) = oauth::of_request(own, path(&request));
+    match identify(&hub, bearer, place, origin, id).await {
         Ok(principal) => {
             let pin = pin(&request);
-            if !is_rest(&request) {
+            if !is_rest {
                 match Selection::parse(request.uri().query().unwrap_or_default()) {
                     Ok(selection) => request.extensions_mut().insert(selection),
                     Err(error) => return Problem::new(error, request_id(&request)).into(),
                 };
             }
-            request.extensions_mut().insert::<Arc<Principal>>(principal);
+            request.extensions_mut().insert(Arc::clone(&principal));
             request.extensions_mut().insert(pin);
-            next.run(request).await
+            let site = hub
+                .takes_oauth()
+                .then(|| proxies::site(&request, &hub.http));
+            let checked = if is_rest {
+                Ok(request)
+            } else {
+                oauth::step_up::check(&hub, &principal, request).await
+            };
+            let mut response = match checked {
+                Ok(request) => next.run(request).await,
+                Err(response) => response,
+            };
+            if let Some(Lacking(scope)) = response.extensions_mut().remove() {
+                let site = site.as_deref().unwrap_or_default();
+                let hints = oauth::hints(&hub, site, place, &path, Some(&scope));
+                let reason = Some("insufficient_scope");
+                oauth::challenge(response.headers_mut(), reason, &hints);
+            }
+            response
         }
         Err(error) if error.code == Code::Unauthenticated => {
-            unauthenticated(error, bearer.is_some(), request_id(&request))
+            // RFC 6750, section 3: a challenge; with a token that was not accepted, the reason too.
+            let reason = bearer.is_some().then_some("invalid_token");
+            let site = proxies::site(&request, &hub.http);
+            let hints = oauth::hints(&hub, &site, place, &path, None);
+            let mut response = Response::from(Problem::new(error, request_id(&request)));
+            oauth::challenge(response.headers_mut(), reason, &hints);
+            response
         }
         Err(error) => Problem::new(error, request_id(&request)).into(),
     }
 }
 
-/// Finds out whose `token` it is.
+/// Finds out whose `token` it is, and whether it is good at `place`.
 pub async fn identify(
     hub: &Hub,
     token: Option<&str>,
+    place: Place,
     origin: Origin,
     request: Option<Arc<str>>,
 ) -> Result<Arc<Principal>, ToolError> {
@@ -127,18 +160,37 @@ pub async fn identify(
         Some(token) => hub.authority.authenticate(token).await,
         None => Err(Denied::Token),
     };
-    found.map_err(|denied| match denied {
+    let refused = || ToolError::new(Code::Unauthenticated, Denied::Token.to_string());
+    let principal = found.map_err(|denied| match denied {
         Denied::Db(error) => error.into(),
-        denied => {
-            if let Denied::Ended(token) = denied {
-                hub.audit.write(refused_token(hub, token, origin, request));
-            }
-            ToolError::new(Code::Unauthenticated, Denied::Token.to_string())
+        Denied::Unavailable(error) => {
+            ToolError::unavailable(error.to_string()).retry_after(Duration::from_secs(30))
         }
-    })
+        Denied::Ended(token) => {
+            hub.audit
+                .write(refused_token(hub, token, origin, request.clone()));
+            refused()
+        }
+        Denied::Token => refused(),
+    })?;
+    let good = match &principal.audience {
+        Audience::Any => true,
+        Audience::Place(own) => own.covers(place),
+        Audience::Urls(urls) => {
+            let mut places = urls.iter().filter_map(|url| hub.places.find(url));
+            places.any(|own| own.covers(place))
+        }
+    };
+    if !good {
+        let id = Arc::clone(&principal.id);
+        hub.audit.write(refused_token(hub, id, origin, request));
+        let message = "the access token was issued for another resource: ask for one for the URL that you call";
+        return Err(ToolError::new(Code::Unauthenticated, message));
+    }
+    Ok(principal)
 }
 
-/// A token that was good once is a lead: its use is on the record, though the call it carried was not read.
+/// A token that was good once, or elsewhere, is a lead: its use is on the record, though the call it carried was not read.
 fn refused_token(hub: &Hub, token: Arc<str>, origin: Origin, request: Option<Arc<str>>) -> Entry {
     Entry {
         id: new_id("call").into(),
@@ -159,10 +211,13 @@ fn refused_token(hub: &Hub, token: Arc<str>, origin: Origin, request: Option<Arc
     }
 }
 
-fn is_rest(request: &Request) -> bool {
+fn path(request: &Request) -> &str {
     let original = request.extensions().get::<axum::extract::OriginalUri>();
-    let path = original.map_or_else(|| request.uri().path(), |uri| uri.path());
-    path.starts_with("/api/")
+    original.map_or_else(|| request.uri().path(), |uri| uri.path())
+}
+
+fn is_rest(request: &Request) -> bool {
+    path(request).starts_with("/api/")
 }
 
 pub fn request_id(request: &Request) -> Option<&Arc<str>> {
@@ -176,22 +231,6 @@ pub fn bearer(headers: &HeaderMap) -> Option<&str> {
         .ok()?
         .split_once(' ')?;
     scheme.eq_ignore_ascii_case("bearer").then(|| token.trim())
-}
-
-/// RFC 6750, section 3: a challenge; with a token that was not accepted, the reason too.
-fn unauthenticated(error: ToolError, token_given: bool, id: Option<&Arc<str>>) -> Response {
-    let mut response = Response::from(Problem::new(error, id));
-    let challenge = if token_given {
-        "Bearer realm=\"syndarix\", error=\"invalid_token\""
-    } else {
-        "Bearer realm=\"syndarix\""
-    };
-    response.headers_mut().insert(
-        header::WWW_AUTHENTICATE,
-        HeaderValue::from_static(challenge),
-    );
-    *response.status_mut() = StatusCode::UNAUTHORIZED;
-    response
 }
 
 /// `X-Project-Id` and `X-Agent-Id`, or `?project_id=` and `?agent_id=` of an MCP endpoint's URL.

@@ -28,7 +28,10 @@ pub fn router(hub: &Hub) -> Router {
         .route("/metrics", get(metrics))
         .with_state(hub.clone())
         .layer(middleware::from_fn_with_state(
-            Arc::new(hub.clone()),
+            gate::Gate {
+                hub: Arc::new(hub.clone()),
+                own: None,
+            },
             gate::authenticate,
         ));
     probes(hub).merge(metrics)

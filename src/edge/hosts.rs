@@ -25,6 +25,11 @@ pub fn is_public_host(host: &str, config: &HttpConfig) -> bool {
     name_of(host).is_some_and(|name| is_public(&name, config))
 }
 
+/// Whether `host` is one that the hub answers to, its port apart.
+pub fn is_own_host(host: &str, config: &HttpConfig) -> bool {
+    name_of(host).is_some_and(|name| is_ours(&name, config))
+}
+
 /// Checks the host that a request names, and its `Origin`.
 pub fn check(host: &str, headers: &HeaderMap, config: &HttpConfig) -> Result<(), Foreign> {
     let host = name_of(host).ok_or(Foreign::Host)?;
@@ -68,7 +73,8 @@ fn name_of(authority: &str) -> Option<String> {
     )
 }
 
-fn is_loopback(host: &str) -> bool {
+/// Whether `host` is this machine, as it calls itself.
+pub fn is_loopback(host: &str) -> bool {
     host == "localhost"
         || host
             .parse::<std::net::IpAddr>()

@@ -6,7 +6,7 @@ use axum::extract::Request;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::HttpConfig;
+use super::{HttpConfig, hosts};
 
 /// An address, or a block of them: `10.0.0.7`, `10.0.0.0/8`, `fd00::/8` (RFC 4632, RFC 4291).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -87,6 +87,8 @@ pub struct Forwarded {
     pub host: Option<String>,
     /// `X-Forwarded-Prefix`: the path that the proxy took away.
     pub prefix: Option<Prefix>,
+    /// `X-Forwarded-Proto`: whether the client spoke https.
+    pub https: bool,
 }
 
 impl Forwarded {
@@ -103,8 +105,23 @@ impl Forwarded {
         Self {
             host: host.map(|host| host.trim().to_owned()),
             prefix: text("x-forwarded-prefix").and_then(prefix),
+            https: text("x-forwarded-proto").is_some_and(|p| p.eq_ignore_ascii_case("https")),
         }
     }
+}
+
+/// What stands before the hub's own paths in the URL that the client used. The gate has checked its host.
+pub fn site(request: &Request, config: &HttpConfig) -> String {
+    let Forwarded { host, https, .. } = Forwarded::of(request, config);
+    let host = host.unwrap_or_else(|| hosts::named(request.headers(), request.uri()).to_owned());
+    let public = config
+        .public_url
+        .as_deref()
+        .filter(|_| hosts::is_public_host(&host, config));
+    let https = https || public.is_some_and(|url| url.starts_with("https:"));
+    let scheme = if https { "https" } else { "http" };
+    let prefix = request.extensions().get::<Prefix>();
+    format!("{scheme}://{host}{}", prefix.map_or("", |prefix| &prefix.0))
 }
 
 /// The path of `public_url`.

@@ -18,7 +18,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::{Hub, gate, rest};
 use crate::{
-    access::{Principal, ServerId},
+    access::{Place, Principal, ServerId},
     audit::Origin,
     project::DEFAULT,
     tool::{Caller, DynWire, Incoming, Pin, ToolError, WireBody, WireReply, WireRequest},
@@ -91,6 +91,7 @@ async fn call(
     let principal = gate::identify(
         hub,
         credentials(&parts.headers).as_deref(),
+        Place::Hub,
         Origin::Rest,
         Some(Arc::clone(id)),
     )

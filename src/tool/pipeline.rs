@@ -4,6 +4,7 @@
 use std::{future::Future, panic::AssertUnwindSafe, sync::Arc, time::Duration};
 
 use futures::FutureExt;
+use serde_json::json;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
@@ -151,9 +152,10 @@ impl Registry {
         };
         if !allowed {
             let needed = spec.scope();
-            return Err(ToolError::forbidden(format!(
+            let message = format!(
                 "this token lacks the scope {needed:?}: ask an administrator for a token that has it"
-            )));
+            );
+            return Err(ToolError::forbidden(message).details(json!({"scope": needed})));
         }
         // A filter says what its token may ask for. What a tool needs of another server to do its work is the tool's own
         // affair, declared in `CALLS` and the same for every caller: as with scopes, the caller's filter is not asked there.

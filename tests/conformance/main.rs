@@ -24,7 +24,7 @@ use std::sync::Arc;
 use axum::Extension;
 use syndarix::{
     access::{
-        LimitsConfig, Principal,
+        Audience, LimitsConfig, Principal, Source,
         grant::{Allow, Grant},
         quota::Quota,
         scope::Scopes,
@@ -70,5 +70,7 @@ fn anybody() -> Arc<Principal> {
         },
         expires_ms: None,
         quota: Arc::new(Quota::new(&LimitsConfig::default())),
+        source: Source::Token,
+        audience: Audience::Any,
     })
 }

@@ -9,7 +9,7 @@ mod call;
 mod confirm;
 mod credentials;
 mod endpoint;
-mod envelope;
+pub(super) mod envelope;
 mod fault;
 mod forward;
 mod light;

@@ -124,9 +124,8 @@ pub(super) async fn administer<R>(
         }
         work.await
     } else {
-        Err(ToolError::forbidden(
-            "administration needs the scope \"hub:admin\"",
-        ))
+        let message = "administration needs the scope \"hub:admin\"";
+        Err(ToolError::forbidden(message).details(json!({"scope": "hub:admin"})))
     };
     entry.duration_us = i64::try_from(started.elapsed().as_micros()).ok();
     entry.code = done.as_ref().err().map(|e| e.code.as_str().into());

@@ -12,7 +12,7 @@ use axum::{Extension, Json, Router, extract::Request, response::Response, routin
 use serde_json::{Value, json};
 
 pub use binding::query_pairs;
-pub use problem::{Problem, no_such_path, panicked, wrong_method};
+pub use problem::{Lacking, Problem, no_such_path, panicked, wrong_method};
 pub use tools::{collect, filter};
 
 use super::{Hub, gate::RequestId};

@@ -12,6 +12,10 @@ use serde_json::{Map, Value};
 use super::request_id;
 use crate::tool::{Code, ToolError};
 
+/// The scope that a refused request lacked: an extension of its answer, for whoever adds the headers.
+#[derive(Clone, Debug)]
+pub struct Lacking(pub Arc<str>);
+
 /// An error on its way out.
 #[derive(Debug)]
 pub struct Problem {
@@ -72,6 +76,11 @@ impl From<Problem> for Response {
             body,
         )
             .into_response();
+        let details = problem.error.details.as_ref();
+        let scope = details.and_then(|details| details.get("scope")?.as_str());
+        if let Some(scope) = scope.filter(|_| problem.error.code == Code::Forbidden) {
+            response.extensions_mut().insert(Lacking(scope.into()));
+        }
         if let Some(seconds) = problem.error.retry_after_s() {
             response
                 .headers_mut()
