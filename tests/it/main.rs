@@ -16,6 +16,7 @@ mod cli;
 mod contract;
 mod edge;
 mod live;
+mod oauth;
 mod scope;
 mod servers;
 mod start;

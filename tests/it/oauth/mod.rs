@@ -1,0 +1,9 @@
+//! OAuth 2: the hub as resource server, its own authorization server, and issuers beside it.
+
+mod client;
+mod consent;
+mod grants;
+mod idp;
+mod jwt;
+mod resource;
+mod two_hubs;
