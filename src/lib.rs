@@ -6,7 +6,7 @@
 //! |---|---|---|
 //! | F0 | [`base`] | ids, clock, paging, redaction, safe paths |
 //! | F1 | [`observe`], [`db`] | logs and metrics; SQLite or PostgreSQL |
-//! | F2 | [`project`], [`access`], [`audit`] | who may do what where, and what was done |
+//! | F2 | [`project`], [`access`], [`audit`], [`backup`] | who may do what where, what was done, and all of it in one file |
 //! | F3 | [`tool`] | the heart: tools, registry, the one pipeline |
 //! | F4 | [`servers`] | the seven servers |
 //! | F5 | [`edge`] | MCP, REST and their transports |
@@ -19,6 +19,7 @@ pub mod observe;
 
 pub mod access;
 pub mod audit;
+pub mod backup;
 pub mod project;
 
 pub mod tool;

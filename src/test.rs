@@ -6,7 +6,7 @@ use tempfile::TempDir;
 
 use crate::{
     access::{Authority, LimitsConfig, NewToken, Principal},
-    audit::{Audit, AuditConfig},
+    audit::{Audit, AuditConfig, ChainKey},
     base::{
         clock::Clock,
         ids::{AgentId, ProjectId},
@@ -87,6 +87,7 @@ pub async fn team_at(clock: Clock, mount: impl AsyncFnOnce(Builder, &Host) -> Bu
         host.db.clone(),
         &host.data,
         &host.clock,
+        ChainKey::of(&[7; 32]),
         &AuditConfig::default(),
     )
     .await

@@ -1,6 +1,7 @@
 //! The composition root: from settings to a running hub, through changes of them, and back to rest.
 
 mod engines;
+mod keep;
 mod ports;
 mod reload;
 pub mod running;
@@ -9,12 +10,14 @@ mod store;
 
 use std::{collections::BTreeMap, net::SocketAddr, path::Path, sync::Arc, time::Duration};
 
+pub use keep::{backup, key_outside, restore};
 pub use store::Store;
 
 use self::{engines::Engines, running::Lock, store::prepare};
 use crate::{
     access::{Authority, ServerId, oauth::OAuthServer, token::Token},
     audit::Audit,
+    backup::Backups,
     config::Settings,
     edge::{Hub, Load, Places},
     observe,
@@ -54,8 +57,14 @@ impl App {
         let store = Store::open(&settings).await?;
         store.first_project().await?;
         let first_token = store.first_token().await?;
-        let audit =
-            Audit::open(store.db.clone(), &store.data, &store.clock, &settings.audit).await?;
+        let audit = Audit::open(
+            store.db.clone(),
+            &store.data,
+            &store.clock,
+            store.audit_key,
+            &settings.audit,
+        )
+        .await?;
         let host = Host {
             db: store.db.clone(),
             data: store.data.clone(),
@@ -90,6 +99,8 @@ impl App {
         if let Some(oauth) = oauth.clone() {
             host.tasks.spawn("oauth", |stop| oauth.keep(stop));
         }
+        let log = audit.clone();
+        host.tasks.spawn("audit", |stop| log.keep(stop));
         let hub = Hub {
             registry,
             oauth,
@@ -97,6 +108,12 @@ impl App {
             authority: store.authority,
             projects: store.projects,
             audit,
+            backups: Backups::new(
+                &host.data,
+                store.db.kind(),
+                host.workspaces.clone(),
+                host.clock.clone(),
+            ),
             db: store.db,
             load: Load::new(&settings.http),
             http,

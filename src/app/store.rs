@@ -12,9 +12,10 @@ use anyhow::Context;
 use super::ADMIN_TOKEN;
 use crate::{
     access::{Authority, NewToken, jwt::Issuers, key, token::Token},
-    audit,
+    audit::{self, ChainKey},
+    backup,
     base::{
-        clock::Clock,
+        clock::{Clock, Millis},
         ids::{AgentId, ProjectId},
     },
     config::Settings,
@@ -33,6 +34,8 @@ pub struct Store {
     pub projects: Projects,
     /// Tokens.
     pub authority: Arc<Authority>,
+    /// What the audit log is linked with.
+    pub audit_key: ChainKey,
     pub(super) clock: Clock,
 }
 
@@ -51,6 +54,7 @@ impl Store {
             .unwrap_or_else(|| data.join("token.key"));
         let key = key::load_or_create(&key_file)
             .with_context(|| format!("cannot use the key file {}", key_file.display()))?;
+        let audit_key = ChainKey::of(&key);
         let authority = Authority::new(
             db.clone(),
             clock.clone(),
@@ -65,8 +69,14 @@ impl Store {
             db,
             projects,
             authority,
+            audit_key,
             clock,
         })
+    }
+
+    /// The time now.
+    pub fn now(&self) -> Millis {
+        self.clock.now()
     }
 
     /// The newest entries of the audit log that `query` finds.
@@ -140,22 +150,34 @@ impl Store {
     }
 }
 
-/// Makes the data directory, private to its owner.
+/// Makes the data directory ready for use.
 pub(super) fn prepare(data: &Path) -> anyhow::Result<PathBuf> {
-    let problem = |error: std::io::Error| {
-        anyhow::anyhow!(
-            "cannot use the data directory {}: {error}: make it writable, or set storage.data in config.toml",
-            data.display()
-        )
-    };
+    let path = make_private(data)?;
+    anyhow::ensure!(
+        !path.join(backup::UNFINISHED).exists(),
+        "a restore into the data directory {} was cut off: run syndarix restore --force again, with the same backup",
+        data.display()
+    );
+    let probe = path.join(format!(".probe-{}", std::process::id()));
+    File::create(&probe)
+        .and_then(|_| std::fs::remove_file(&probe))
+        .map_err(|error| unusable(data, &error))?;
+    Ok(path)
+}
+
+/// Makes the data directory, private to its owner.
+pub(super) fn make_private(data: &Path) -> anyhow::Result<PathBuf> {
     std::fs::DirBuilder::new()
         .recursive(true)
         .mode(0o700)
         .create(data)
-        .map_err(problem)?;
-    let probe = data.join(format!(".probe-{}", std::process::id()));
-    File::create(&probe)
-        .and_then(|_| std::fs::remove_file(&probe))
-        .map_err(problem)?;
-    data.canonicalize().map_err(problem)
+        .and_then(|()| data.canonicalize())
+        .map_err(|error| unusable(data, &error))
+}
+
+fn unusable(data: &Path, error: &std::io::Error) -> anyhow::Error {
+    anyhow::anyhow!(
+        "cannot use the data directory {}: {error}: make it writable, or set storage.data in config.toml",
+        data.display()
+    )
 }

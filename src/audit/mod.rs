@@ -1,9 +1,12 @@
 //! Floor 2: the audit log. Every call leaves a row: who, where, what, how it ended, how long it took.
 //!
 //! Writing calls are on record before they run and when they have ended, whatever happens to the process; reading calls are
-//! written when they have ended. All go to the database in batches.
+//! written when they have ended. All go to the database in batches, where each is linked to the one before it: see [`chain`].
 
+pub mod chain;
+mod head;
 mod store;
+mod verify;
 mod writer;
 
 use std::{borrow::Cow, sync::Arc};
@@ -11,7 +14,10 @@ use std::{borrow::Cow, sync::Arc};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-pub use store::{Query, Record, find};
+pub use chain::ChainKey;
+pub use head::Head;
+pub use store::{Query, Record, ended, ends, find, since};
+pub use verify::{Report, Verified, verify};
 pub use writer::Audit;
 
 use crate::{access::Access, base::clock::Millis};

@@ -2,10 +2,19 @@
 
 use std::{path::Path, sync::Arc, time::Duration};
 
-use super::{AuditConfig, Entry, Query, Record, store};
+use tokio_util::sync::CancellationToken;
+
+use super::{
+    AuditConfig, ChainKey, Entry, Query, Record,
+    head::{self, Head, HeadFile},
+    store::{self, Writer},
+};
 use crate::{
     access::Access,
-    base::clock::{Clock, Millis},
+    base::{
+        clock::{Clock, Millis},
+        ids::new_id,
+    },
     db::{Apply, Behind, Db, DbError},
 };
 
@@ -13,28 +22,41 @@ use crate::{
 const GATHER: Duration = Duration::from_millis(50);
 /// PostgreSQL is shared: a started call younger than this may be running on another hub.
 const MAY_STILL_RUN: Millis = 3_600_000;
+/// How often what is too old is deleted.
+const PRUNE: Duration = Duration::from_secs(6 * 3600);
 
 /// The audit log. Cheap to clone.
 #[derive(Clone, Debug)]
 pub struct Audit {
     db: Db,
     entries: Behind<Entry>,
-    keep_arguments: bool,
+    writer: Writer,
+    clock: Clock,
+    config: AuditConfig,
 }
 
 impl Audit {
-    /// Opens the log, with its journal under `data`: settles what a dead hub left, prunes what is too old, starts the writer.
+    /// Opens the log, with its journal and its chain's head under `data`: settles what a dead hub left, prunes what is too old,
+    /// starts the writer.
     pub async fn open(
         db: Db,
         data: &Path,
         clock: &Clock,
+        key: ChainKey,
         config: &AuditConfig,
     ) -> Result<Self, DbError> {
+        let (writer, file) = follow(&db, data, clock.now(), key).await?;
         let apply: Apply<Entry> = {
-            let db = db.clone();
+            let (db, writer) = (db.clone(), writer.clone());
             Arc::new(move |entries| {
-                let db = db.clone();
-                Box::pin(async move { store::put(&db, entries).await })
+                let (db, writer, file) = (db.clone(), writer.clone(), file.clone());
+                Box::pin(async move {
+                    let chain = store::put(&db, &writer, entries).await?;
+                    if let Err(error) = file.note(&Head::from(&chain)) {
+                        tracing::warn!(%error, "the head of the audit log cannot be noted");
+                    }
+                    Ok(())
+                })
             })
         };
         let entries = Behind::open(&data.join("journal/audit.jsonl"), GATHER, apply).await?;
@@ -43,20 +65,21 @@ impl Audit {
             Db::Sqlite(_) => now,
             Db::Postgres(_) => now - MAY_STILL_RUN,
         };
-        store::abort_unsettled(&db, dead_before).await?;
-        if config.retention_days > 0 {
-            store::prune(&db, now - i64::from(config.retention_days) * 86_400_000).await?;
-        }
-        Ok(Self {
+        store::abort_unsettled(&db, &writer, dead_before).await?;
+        let log = Self {
             db,
             entries,
-            keep_arguments: config.arguments,
-        })
+            writer,
+            clock: clock.clone(),
+            config: config.clone(),
+        };
+        log.prune().await?;
+        Ok(log)
     }
 
     /// Whether entries shall carry arguments.
     pub fn keeps_arguments(&self) -> bool {
-        self.keep_arguments
+        self.config.arguments
     }
 
     /// Has `entry` on record when it returns: it survives the end of the process.
@@ -93,4 +116,76 @@ impl Audit {
         self.flush().await;
         store::find(&self.db, query, before, limit).await
     }
+
+    /// Entries from the oldest on, those handed over before included.
+    pub async fn since(
+        &self,
+        query: &Query,
+        after: Option<&(Millis, String)>,
+        limit: u32,
+    ) -> Result<Vec<Record>, DbError> {
+        self.flush().await;
+        store::since(&self.db, query, after, limit).await
+    }
+
+    /// Deletes what is too old, now and then, until `stop` is cancelled.
+    pub async fn keep(self, stop: CancellationToken) {
+        while stop
+            .run_until_cancelled(tokio::time::sleep(PRUNE))
+            .await
+            .is_some()
+        {
+            if let Err(error) = self.prune().await {
+                tracing::warn!(%error, "the audit log cannot be pruned");
+            }
+        }
+    }
+
+    /// Deletes what is too old.
+    async fn prune(&self) -> Result<(), DbError> {
+        let days = i64::from(self.config.retention_days);
+        if days == 0 {
+            return Ok(());
+        }
+        let before = self.clock.now() - days * 86_400_000;
+        for chain in store::chains(&self.db).await? {
+            store::prune(&self.db, &self.writer.key, &chain.id, before).await?;
+        }
+        Ok(())
+    }
+}
+
+/// Goes on with the chain that the data directory knows, if the database has all of it; begins another if not.
+async fn follow(
+    db: &Db,
+    data: &Path,
+    now: Millis,
+    key: ChainKey,
+) -> Result<(Writer, HeadFile), DbError> {
+    if let Some(head) = head::last(data)? {
+        match store::chain(db, &head.chain).await? {
+            Some(chain) if chain.seq >= head.seq => {
+                let chain = chain.id.into();
+                return Ok((Writer { chain, key }, HeadFile::open(data)?));
+            }
+            found => {
+                let (chain, written) = (&head.chain, head.seq);
+                let found = found.map_or(0, |chain| chain.seq);
+                tracing::error!(
+                    chain,
+                    written,
+                    found,
+                    "the audit log is shorter than this hub has written it: the database was set back, or entries were deleted; \
+                     syndarix audit verify tells more"
+                );
+                head::set_aside(data, now)?;
+            }
+        }
+    }
+    let chain = new_id("chain").into();
+    let writer = Writer { chain, key };
+    let begun = store::begin(db, &writer, now).await?;
+    let file = HeadFile::open(data)?;
+    file.note(&Head::from(&begun))?;
+    Ok((writer, file))
 }

@@ -2,6 +2,7 @@
 
 pub mod beneath;
 pub mod clock;
+pub mod hex;
 pub mod ids;
 pub mod nearest;
 pub mod outbound;

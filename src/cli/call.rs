@@ -1,10 +1,9 @@
 //! `call <server> <tool> key=value…`: one tool call, its answer as JSON.
 
-use anyhow::Context;
 use clap::Args;
 use serde_json::{Map, Value};
 
-use super::{hub::Reach, out};
+use super::{exit::Exit, hub::Reach, out};
 use crate::{config::Settings, project::DEFAULT, tool::coerce};
 
 #[derive(Debug, Args)]
@@ -29,11 +28,9 @@ pub async fn run(settings: Settings, wanted: CallArgs) -> anyhow::Result<()> {
     let (_, _, _, schema) = tools
         .iter()
         .find(|(server, tool, _, _)| *server == wanted.server && *tool == wanted.tool)
-        .with_context(|| {
-            format!(
-                "no tool {} on {}: syndarix tools list",
-                wanted.tool, wanted.server
-            )
+        .ok_or_else(|| {
+            let (tool, server) = (&wanted.tool, &wanted.server);
+            Exit::Usage.say(format!("no tool {tool} on {server}: syndarix tools list"))
         })?;
     let mut args = Map::new();
     args.insert(crate::tool::PROJECT_ID.into(), wanted.project.into());
@@ -41,23 +38,27 @@ pub async fn run(settings: Settings, wanted: CallArgs) -> anyhow::Result<()> {
     for pair in &wanted.args {
         let (key, text) = pair
             .split_once('=')
-            .with_context(|| format!("{pair:?} is not key=value"))?;
+            .ok_or_else(|| Exit::Usage.say(format!("{pair:?} is not key=value")))?;
         if let Some(key) = key.strip_suffix(':') {
-            args.insert(
-                key.to_owned(),
-                serde_json::from_str(text).with_context(|| format!("{key} is not JSON"))?,
-            );
+            let value = serde_json::from_str(text)
+                .map_err(|e| Exit::Usage.say(format!("{key} is not JSON: {e}")))?;
+            args.insert(key.to_owned(), value);
         } else {
-            coerce::put(schema, &mut args, key, text).map_err(|e| anyhow::anyhow!("{e}"))?;
+            coerce::put(schema, &mut args, key, text).map_err(|e| Exit::Usage.say(e))?;
         }
     }
     let answer = hub.call(&wanted.server, &wanted.tool, args).await;
     hub.close().await;
     let answer = answer?;
     out::line(&serde_json::to_string_pretty(&answer.body)?)?;
-    let said = ["detail", "message"]
-        .iter()
-        .find_map(|key| answer.body.get(key).and_then(Value::as_str));
-    anyhow::ensure!(answer.ok, "{}", said.unwrap_or("the call failed"));
-    Ok(())
+    if answer.ok {
+        return Ok(());
+    }
+    let text = |key: &str| answer.body.get(key).and_then(Value::as_str);
+    let exit = match text("code") {
+        Some("unauthenticated" | "forbidden") => Exit::Auth,
+        _ => Exit::Tool,
+    };
+    let said = text("detail").or_else(|| text("message"));
+    Err(exit.say(said.unwrap_or("the call failed")))
 }

@@ -5,6 +5,7 @@ use std::{path::Path, sync::Arc, time::Duration};
 use anyhow::Context;
 use serde_json::{Map, Value};
 
+use super::exit::Exit;
 use crate::{
     access::Principal,
     app::{ADMIN_TOKEN, App, running::address},
@@ -44,7 +45,7 @@ impl Reach {
             .authority()
             .authenticate(&token(&data)?)
             .await
-            .map_err(|e| anyhow::anyhow!("{e}"))?;
+            .map_err(|e| Exit::Auth.say(e))?;
         Ok(Self::Here {
             app: Box::new(app),
             principal,
@@ -140,21 +141,8 @@ impl Reach {
         let Self::Running { base, token } = self else {
             return Ok(Value::Null);
         };
-        let response = client()?
-            .get(format!("{base}{path}"))
-            .bearer_auth(token)
-            .send()
-            .await?;
-        let ok = response.status().is_success();
-        let body: Value = response.json().await?;
-        anyhow::ensure!(
-            ok,
-            "{}",
-            body.get("detail")
-                .and_then(Value::as_str)
-                .unwrap_or("the hub refused")
-        );
-        Ok(body)
+        let request = client()?.get(format!("{base}{path}"));
+        answered(request.bearer_auth(token).send().await?).await
     }
 }
 
@@ -163,6 +151,27 @@ fn items(body: &Value) -> impl Iterator<Item = &Value> {
         .and_then(Value::as_array)
         .into_iter()
         .flatten()
+}
+
+/// Has the hub at `base` do something that only administrators may ask for, however long it takes.
+pub async fn post(base: &str, token: &str, path: &str, body: &Value) -> anyhow::Result<Value> {
+    let request = http().build()?.post(format!("{base}{path}"));
+    answered(request.bearer_auth(token).json(body).send().await?).await
+}
+
+/// What the hub answered, if it did what was asked.
+async fn answered(response: reqwest::Response) -> anyhow::Result<Value> {
+    let status = response.status();
+    let body: Value = response.json().await?;
+    if status.is_success() {
+        return Ok(body);
+    }
+    let said = body.get("detail").and_then(Value::as_str);
+    let exit = match status.as_u16() {
+        401 | 403 => Exit::Auth,
+        _ => Exit::Fault,
+    };
+    Err(exit.say(said.unwrap_or("the hub refused")))
 }
 
 /// The URL of the hub that runs on `data`, if it answers.
@@ -184,11 +193,11 @@ pub fn token(data: &Path) -> anyhow::Result<String> {
         return Ok(token);
     }
     let file = data.join(ADMIN_TOKEN);
-    let text = std::fs::read_to_string(&file).with_context(|| {
-        format!(
-            "set SYX_TOKEN to a service token ({} cannot be read)",
-            file.display()
-        )
+    let text = std::fs::read_to_string(&file).map_err(|_| {
+        let file = file.display();
+        Exit::Auth.say(format!(
+            "set SYX_TOKEN to a service token ({file} cannot be read)"
+        ))
     })?;
     Ok(text.trim().to_owned())
 }

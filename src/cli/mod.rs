@@ -2,9 +2,11 @@
 
 mod admin;
 mod audit;
+mod backup;
 mod banner;
 mod call;
 mod client_config;
+mod exit;
 mod hub;
 mod init;
 mod knowledge;
@@ -18,6 +20,7 @@ use std::{path::PathBuf, process::ExitCode};
 
 use clap::{Parser, Subcommand};
 
+use self::exit::Exit;
 use crate::{
     config::{Settings, Source},
     servers::git::remote::askpass,
@@ -54,6 +57,10 @@ enum Command {
     Token(admin::TokenCommand),
     /// Find calls in the audit log, newest first.
     Audit(audit::AuditArgs),
+    /// Write all that the hub keeps into one file, while it runs or not.
+    Backup(backup::BackupArgs),
+    /// Make a data directory out of a backup.
+    Restore(backup::RestoreArgs),
     /// Look after the knowledge base: compare, fill anew, count, take out, bring in.
     #[command(subcommand)]
     Knowledge(knowledge::KnowledgeCommand),
@@ -93,9 +100,6 @@ enum ToolsCommand {
     List,
 }
 
-/// Exit code of a wrong configuration or command line; a fault is 1.
-const USAGE: u8 = 2;
-
 /// Runs the program.
 pub fn main() -> ExitCode {
     // git starts its askpass with a question and nothing else: the variable says what it is started for.
@@ -117,20 +121,20 @@ pub fn main() -> ExitCode {
     let settings = match source.load() {
         Ok(settings) => settings,
         Err(_) if matches!(cli.command, Some(Command::Init)) => Settings::default(),
-        Err(error) => return failed(&error, USAGE),
+        Err(error) => return failed(&error, Exit::Usage),
     };
     let runtime = match tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()
     {
         Ok(runtime) => runtime,
-        Err(error) => return failed(&error.into(), 1),
+        Err(error) => return failed(&error.into(), Exit::Fault),
     };
     let done = runtime.block_on(run(cli.command.unwrap_or(Command::Serve), settings, source));
     runtime.shutdown_timeout(std::time::Duration::from_millis(200));
     match done {
         Ok(()) => ExitCode::SUCCESS,
-        Err(error) => failed(&error, 1),
+        Err(error) => failed(&error, Exit::of(&error)),
     }
 }
 
@@ -143,6 +147,8 @@ async fn run(command: Command, settings: Settings, source: Source) -> anyhow::Re
         Command::Agent(command) => admin::agent(&settings, command).await,
         Command::Token(command) => admin::token(&settings, command).await,
         Command::Audit(args) => audit::run(&settings, args).await,
+        Command::Backup(args) => backup::backup(&settings, args).await,
+        Command::Restore(args) => backup::restore(&settings, args).await,
         Command::Knowledge(command) => knowledge::run(settings, command).await,
         Command::LlmPrices(command) => llm_prices::run(&settings, command).await,
         Command::Tools(ToolsCommand::List) => tools::list(settings).await,
@@ -154,7 +160,7 @@ async fn run(command: Command, settings: Settings, source: Source) -> anyhow::Re
     }
 }
 
-fn failed(error: &anyhow::Error, code: u8) -> ExitCode {
+fn failed(error: &anyhow::Error, exit: Exit) -> ExitCode {
     out::error(&format!("error: {error:#}"));
-    ExitCode::from(code)
+    ExitCode::from(exit as u8)
 }

@@ -12,6 +12,17 @@ pub enum DbError {
     /// The schema could not be brought up to date.
     #[error("migration failed: {0}")]
     Migrate(#[from] sqlx::migrate::MigrateError),
+    /// A newer program has used the database.
+    #[error(
+        "the database has schema {found}, newer than schema {known} of this program: run the newer syndarix again, or go back \
+         to the copy that it made before migrating (syndarix.db.schema-… in the data directory) or to a backup"
+    )]
+    NewerSchema {
+        /// Its last migration.
+        found: i64,
+        /// The last one that this program knows.
+        known: i64,
+    },
     /// The commit that this command shared with others failed: nothing of it happened.
     #[error("commit failed: {message}")]
     Commit {

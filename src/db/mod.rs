@@ -18,7 +18,11 @@ use sqlx::{PgConnection, PgPool, SqliteConnection, postgres::PgPoolOptions};
 
 pub use behind::{Apply, Behind};
 pub use error::{DbError, sqlx_is_full};
+pub use migrate::{Schema, copy, faults, newest_schema, schema};
 pub use parts::parts;
+
+/// The embedded database's file in the data directory.
+pub const FILE: &str = "syndarix.db";
 
 /// `[database]` of config.toml.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -35,6 +39,38 @@ impl Default for DatabaseConfig {
         Self {
             url: "sqlite".into(),
             max_connections: 4,
+        }
+    }
+}
+
+/// Which database it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kind {
+    /// Embedded, a file in the data directory.
+    Sqlite,
+    /// A server's, shared by several hubs.
+    Postgres,
+}
+
+impl Kind {
+    /// `sqlite` or `postgres`.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Sqlite => "sqlite",
+            Self::Postgres => "postgres",
+        }
+    }
+}
+
+impl DatabaseConfig {
+    /// Which database the URL means.
+    pub fn kind(&self) -> Result<Kind, DbError> {
+        if self.url == "sqlite" {
+            Ok(Kind::Sqlite)
+        } else if self.url.starts_with("postgres://") || self.url.starts_with("postgresql://") {
+            Ok(Kind::Postgres)
+        } else {
+            Err(DbError::Url)
         }
     }
 }
@@ -86,20 +122,17 @@ macro_rules! on_tx {
 impl Db {
     /// Opens the database that `config` names, under `data` when it is embedded, and brings its schema up to date.
     pub async fn open(config: &DatabaseConfig, data: &Path) -> Result<Self, DbError> {
-        if config.url == "sqlite" {
-            let path = data.join("syndarix.db");
+        if config.kind()? == Kind::Sqlite {
+            let path = data.join(FILE);
             let sqlite = sqlite::Sqlite::open(&path, config.max_connections.max(1)).await?;
             return Ok(Self::Sqlite(sqlite));
-        }
-        if !config.url.starts_with("postgres://") && !config.url.starts_with("postgresql://") {
-            return Err(DbError::Url);
         }
         let pool = PgPoolOptions::new()
             .max_connections(config.max_connections.max(2))
             .acquire_timeout(std::time::Duration::from_secs(10))
             .connect(&config.url)
             .await?;
-        migrate::POSTGRES.run(&pool).await?;
+        migrate::postgres(&pool).await?;
         Ok(Self::Postgres(pool))
     }
 
@@ -138,11 +171,11 @@ impl Db {
         }
     }
 
-    /// `sqlite` or `postgres`.
-    pub fn kind(&self) -> &'static str {
+    /// Which one it is.
+    pub fn kind(&self) -> Kind {
         match self {
-            Self::Sqlite(_) => "sqlite",
-            Self::Postgres(_) => "postgres",
+            Self::Sqlite(_) => Kind::Sqlite,
+            Self::Postgres(_) => Kind::Postgres,
         }
     }
 
@@ -159,6 +192,14 @@ impl Db {
             Self::Postgres(pool) => pool.close().await,
         }
     }
+}
+
+/// Makes the new file `path`, which only its owner may read.
+fn private(path: &Path) -> std::io::Result<()> {
+    let mut options = std::fs::OpenOptions::new();
+    options.write(true).create_new(true);
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    options.open(path).map(|_| ())
 }
 
 /// A LIKE pattern that finds `text` anywhere, taking none of its characters for a wildcard.

@@ -32,7 +32,7 @@ impl Sqlite {
             .statement_cache_capacity(256)
             .disable_statement_logging();
         let mut conn = options.connect().await?;
-        migrate::SQLITE.run(&mut conn).await?;
+        migrate::sqlite(&mut conn, path).await?;
         let readers = SqlitePoolOptions::new()
             .max_connections(readers)
             .min_connections(1)

@@ -29,6 +29,7 @@ pub use routes::Routes;
 use crate::{
     access::{Authority, ServerId, oauth::OAuthServer},
     audit::Audit,
+    backup::Backups,
     db::Db,
     project::Projects,
     tool::Registry,
@@ -49,6 +50,8 @@ pub struct Hub {
     pub projects: Projects,
     /// The audit log, for administration.
     pub audit: Audit,
+    /// Makes backups, for administration.
+    pub backups: Backups,
     /// Asked whether the hub is ready.
     pub db: Db,
     /// `[http]`.

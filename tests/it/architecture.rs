@@ -13,7 +13,7 @@ const MAX_LINES: usize = 400;
 const FLOORS: [&[&str]; 7] = [
     &["base"],
     &["observe", "db"],
-    &["project", "access", "audit"],
+    &["project", "access", "audit", "backup"],
     &["tool"],
     &["servers"],
     &["edge"],

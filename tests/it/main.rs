@@ -12,6 +12,7 @@
 )]
 
 mod architecture;
+mod backup;
 mod cli;
 mod contract;
 mod edge;

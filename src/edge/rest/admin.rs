@@ -20,7 +20,7 @@ use serde_json::json;
 use super::{Id, Problem, json_list, tokens};
 use crate::{
     access::{Access, Principal},
-    audit::{self, Entry, Origin, Outcome},
+    audit::{Entry, Origin, Outcome},
     base::{
         ids::{AgentId, BadName, ProjectId, new_id},
         paging,
@@ -40,7 +40,6 @@ pub fn router(hub: &Hub) -> Router {
             "/api/v1/projects/{project_id}/members/{agent_id}",
             put(add_member).delete(remove_member),
         )
-        .route("/api/v1/audit", get(find_audit))
         .with_state(hub.clone())
         .merge(tokens::router(hub))
 }
@@ -67,7 +66,7 @@ pub struct Page {
 }
 
 impl Page {
-    pub(super) fn limit(&self) -> Result<u32, ToolError> {
+    pub fn limit(&self) -> Result<u32, ToolError> {
         match self.limit.unwrap_or(50) {
             limit @ 1..=200 => Ok(limit),
             _ => Err(ToolError::invalid("/limit", "must be 1 to 200")),
@@ -83,12 +82,12 @@ impl Page {
     }
 }
 
-pub(super) type Who = Extension<Arc<Principal>>;
+pub type Who = Extension<Arc<Principal>>;
 pub(super) type Body<T> = Result<Json<T>, JsonRejection>;
 pub(super) type Params<T> = Result<Query<T>, QueryRejection>;
 
 /// Lets administrators in, runs `work`, and writes both into the audit log.
-pub(super) async fn administer<R>(
+pub async fn administer<R>(
     hub: &Hub,
     who: &Principal,
     id: &Id,
@@ -301,49 +300,6 @@ async fn remove_member(
             ));
         }
         Ok(StatusCode::NO_CONTENT.into_response())
-    })
-    .await
-}
-
-async fn find_audit(
-    State(hub): State<Hub>,
-    who: Who,
-    id: Id,
-    uri: axum::extract::OriginalUri,
-) -> Result<Response, Problem> {
-    administer(&hub, &who, &id, "query_audit", Access::Read, async {
-        let mut filter = serde_json::Map::new();
-        let mut page = Page::default();
-        for (key, value) in super::query_pairs(uri.query().unwrap_or_default()) {
-            let number = || {
-                value
-                    .parse::<i64>()
-                    .map_err(|_| ToolError::invalid(format!("/{key}"), "must be a number"))
-            };
-            match key.as_str() {
-                "limit" => page.limit = Some(u32::try_from(number()?).unwrap_or(0)),
-                "cursor" => page.cursor = Some(value),
-                "since_ms" | "until_ms" => {
-                    let number = number()?;
-                    filter.insert(key, number.into());
-                }
-                _ => {
-                    filter.insert(key, value.into());
-                }
-            }
-        }
-        let query: audit::Query = serde_json::from_value(filter.into())
-            .map_err(|e| ToolError::invalid("", e.to_string()))?;
-        let limit = page.limit()?;
-        let before = page
-            .cursor
-            .as_deref()
-            .map(|c| paging::decode::<(i64, String)>(&query, c))
-            .transpose()?;
-        let items = hub.audit.find(&query, before.as_ref(), limit).await?;
-        let last = items.last().filter(|_| items.len() >= limit as usize);
-        let next = last.map(|last| paging::encode(&query, &(last.started_ms, &last.id)));
-        Ok(json_list(&items, next))
     })
     .await
 }

@@ -1,6 +1,8 @@
 //! REST: every tool at `POST /api/v1/servers/{server}/tools/{tool}`, the servers' friendly routes, administration.
 
 mod admin;
+mod audit;
+mod backups;
 mod binding;
 mod openapi;
 mod problem;
@@ -23,6 +25,8 @@ pub fn router(hub: &Hub) -> Router {
     Router::new()
         .merge(tools::router(hub))
         .merge(admin::router(hub))
+        .merge(audit::router(hub))
+        .merge(backups::router(hub))
         .route("/openapi.json", get(|| async move { Json(document) }))
 }
 

@@ -7,6 +7,7 @@ use super::admin::{NewNamed, Page};
 use crate::{
     access::{NewToken, Rotation, TokenInfo},
     audit,
+    backup::Made,
     project::Named,
     tool::{AGENT_ID, Method, PROJECT_ID, Registry, Route, Spec},
 };
@@ -333,6 +334,13 @@ fn administration(paths: &mut Map<String, Value>) {
         .query(&query_of::<audit::Query>())
         .query(&page)
         .gives("200", list(schema_of::<audit::Record>())),
+        of(
+            "post",
+            "/api/v1/backups",
+            "create_backup",
+            "Make a backup in the data directory's folder backups",
+        )
+        .gives("201", schema_of::<Made>()),
     ];
     for operation in operations {
         operation.add_to(paths);

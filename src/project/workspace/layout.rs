@@ -63,21 +63,35 @@ pub(super) fn counted(data: &Path, of: &ProjectId) -> Vec<PathBuf> {
         .collect()
 }
 
+/// The projects that have files.
+pub(super) fn projects(data: &Path) -> Vec<ProjectId> {
+    let names = names(&data.join("projects")).into_iter();
+    names.filter_map(|name| ProjectId::new(name).ok()).collect()
+}
+
 /// The trees for which [`aside`] is there.
 pub(super) fn trees_with(data: &Path, shelf: Shelf) -> Vec<TreeId> {
+    trees_below(data, shelf.name())
+}
+
+/// The trees that have files, of their own or aside.
+pub(super) fn trees(data: &Path) -> Vec<TreeId> {
+    let shelves = [Shelf::Trash, Shelf::Snapshots, Shelf::Staging].map(Shelf::name);
+    let folders = shelves.into_iter().chain(["workspaces"]);
+    folders
+        .flat_map(|folder| trees_below(data, folder))
+        .collect()
+}
+
+fn trees_below(data: &Path, folder: &str) -> Vec<TreeId> {
     let mut trees = Vec::new();
-    for project in names(&data.join("projects")) {
-        let shelf = data.join("projects").join(&project).join(shelf.name());
-        for agent in names(&shelf) {
-            for repo in names(&shelf.join(&agent)) {
-                let tree = (
-                    ProjectId::new(&project),
-                    AgentId::new(&agent),
-                    RepoName::new(&repo),
-                );
-                if let (Ok(project), Ok(agent), Ok(repo)) = tree {
+    for of in projects(data) {
+        let folder = project(data, &of).join(folder);
+        for agent in names(&folder) {
+            for repo in names(&folder.join(&agent)) {
+                if let (Ok(agent), Ok(repo)) = (AgentId::new(&agent), RepoName::new(&repo)) {
                     trees.push(TreeId {
-                        project,
+                        project: of.clone(),
                         agent,
                         repo,
                     });

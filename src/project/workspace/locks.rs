@@ -28,6 +28,11 @@ impl Locks {
         of(&self.trees, path).try_lock_owned().ok()
     }
 
+    /// The same for those who may hold a thread.
+    pub(super) fn tree_blocking(&self, path: PathBuf) -> TreeGuard {
+        of(&self.trees, path).blocking_lock_owned()
+    }
+
     pub(super) fn repository(&self, path: PathBuf) -> RepositoryGuard {
         let gate = of(&self.repositories, path);
         let mut busy = gate.busy.lock().unwrap_or_else(PoisonError::into_inner);

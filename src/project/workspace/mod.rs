@@ -20,6 +20,7 @@ mod repository;
 mod settings;
 mod trees;
 mod walk;
+mod whole;
 mod worktree;
 
 #[cfg(test)]
@@ -39,6 +40,7 @@ pub use locks::{RepositoryGuard, TreeGuard};
 pub use repository::{Created, default_branch};
 pub use trees::Worktree;
 pub use walk::{Step, Visit, WalkOptions, walk};
+pub use whole::{Family, Still};
 pub use worktree::{Filler, agent_branch, branch_holder, branch_holders};
 
 /// The repository a call means when it names none.

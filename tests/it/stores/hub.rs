@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use syndarix::{
     access::{Access, Authority, Denied, LimitsConfig, NewToken, Rotation, token::Token},
-    audit::{Audit, AuditConfig, Entry, Origin, Outcome, Query},
+    audit::{Audit, AuditConfig, ChainKey, Entry, Origin, Outcome, Query},
     base::{
         clock::Clock,
         ids::{AgentId, ProjectId, new_id},
@@ -218,9 +218,15 @@ async fn audit(db: &Db) {
         retention_days: 0,
         ..AuditConfig::default()
     };
-    let log = Audit::open(db.clone(), data.path(), &Clock::manual(1_000), &config)
-        .await
-        .unwrap();
+    let log = Audit::open(
+        db.clone(),
+        data.path(),
+        &Clock::manual(1_000),
+        ChainKey::of(&[3; 32]),
+        &config,
+    )
+    .await
+    .unwrap();
     let (done, dead): (Arc<str>, Arc<str>) = (new_id("call").into(), new_id("call").into());
     log.write_now(entry(&done, Outcome::Started)).unwrap();
     log.write_now(entry(&dead, Outcome::Started)).unwrap();
@@ -245,9 +251,15 @@ async fn audit(db: &Db) {
 
     // What a dead hub left is aborted at the next start; on a shared database only once it is old.
     let later = Clock::manual(10_000_000);
-    let log = Audit::open(db.clone(), next.path(), &later, &config)
-        .await
-        .unwrap();
+    let log = Audit::open(
+        db.clone(),
+        next.path(),
+        &later,
+        ChainKey::of(&[3; 32]),
+        &config,
+    )
+    .await
+    .unwrap();
     let aborted = log
         .find(
             &Query {

@@ -1,5 +1,6 @@
 //! Every store method, on both databases; PostgreSQL where the environment names a server.
 
+mod audit_chain;
 mod cicd;
 mod file_system;
 mod git;
@@ -60,6 +61,7 @@ macro_rules! on_both {
 mod suites {
     on_both!(
         hub,
+        audit_chain,
         issues,
         knowledge_base,
         knowledge_jobs,

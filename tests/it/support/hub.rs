@@ -124,7 +124,8 @@ impl Hub {
         Self::in_dir(Arc::clone(&self.dir)).await
     }
 
-    async fn in_dir(dir: Arc<TempDir>) -> Self {
+    /// Starts a hub in a directory with a config.toml.
+    pub async fn in_dir(dir: Arc<TempDir>) -> Self {
         tokio::task::spawn_blocking(move || Self::spawn(dir))
             .await
             .unwrap()

@@ -231,7 +231,7 @@ impl KnowledgeStore {
 
     /// Frees what a dead process worked on. Only where this process is alone on its database.
     pub async fn free_leases(&self) -> Result<(), ToolError> {
-        if self.db.kind() != "sqlite" {
+        if self.db.kind() != crate::db::Kind::Sqlite {
             return Ok(());
         }
         let sql = "update kb_job set lease_until_ms = 0 where id <> $1 and kind in ('ingest', 'sync') \
