@@ -10,6 +10,8 @@ mod store;
 
 use std::{collections::BTreeMap, net::SocketAddr, path::Path, sync::Arc, time::Duration};
 
+use metrics::gauge;
+
 pub use keep::{backup, key_outside, restore};
 pub use store::Store;
 
@@ -87,7 +89,8 @@ impl App {
             changes: host.changes.clone(),
             upkeep: host.upkeep.clone(),
         })?;
-        let metrics = observe::start_metrics()?;
+        let metrics = observe::start_metrics(store.db.kind().as_str())?;
+        gauge!("process_start_time_seconds").set(host.clock.now() as f64 / 1000.0);
         let kept = metrics.clone();
         host.tasks
             .spawn("metrics", |stop| observe::keep_metrics(kept, stop));

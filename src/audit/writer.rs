@@ -95,6 +95,7 @@ impl Audit {
             self.entries.queue(entry)
         };
         if let Err(error) = taken {
+            metrics::counter!("syndarix_audit_lost_total").increment(1);
             tracing::error!(%error, "an audit entry is lost");
         }
     }

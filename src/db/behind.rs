@@ -4,7 +4,6 @@
 //! moment later the items are applied to the database, many in one transaction. What a dead process left in its journal is
 //! applied at the next start, so an item may be applied twice: `apply` must not mind. Losing the machine's power may lose the
 //! last moment's items, for the journal itself is not synced to disk; the database is.
-
 use std::{
     fs::{File, OpenOptions},
     io::{self, BufRead, BufReader, Write},
@@ -206,6 +205,14 @@ impl<T> Shared<T> {
         Ok(std::mem::take(&mut journal.pending))
     }
 
+    /// Tells how much waits.
+    fn measure(&self) {
+        let waiting = self.lock().taken - self.progress.borrow().applied;
+        let name = self.path.file_stem().unwrap_or_default();
+        let name = name.to_string_lossy().into_owned();
+        metrics::gauge!("syndarix_journal_waiting", "journal" => name).set(waiting as f64);
+    }
+
     /// Everything that was taken by [`Shared::next`] is in the database.
     fn applied(&self) -> io::Result<()> {
         let old = segment(&self.path);
@@ -240,6 +247,7 @@ async fn run<T: Send + Sync + 'static>(shared: Arc<Shared<T>>, gather: Duration,
             let batch: Arc<[T]> = items.into();
             while let Err(error) = apply(Arc::clone(&batch)).await {
                 shared.progress.send_modify(|now| now.failures += 1);
+                shared.measure();
                 if matches!(error, DbError::Closed) {
                     tracing::info!(journal = %shared.path.display(), "a journal is kept for the next start");
                     return;
@@ -249,6 +257,7 @@ async fn run<T: Send + Sync + 'static>(shared: Arc<Shared<T>>, gather: Duration,
             }
             let count = batch.len() as u64;
             shared.progress.send_modify(|now| now.applied += count);
+            shared.measure();
             items = rest;
         }
         if let Err(error) = shared.applied() {

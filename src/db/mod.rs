@@ -179,6 +179,20 @@ impl Db {
         }
     }
 
+    /// Writes that wait for the embedded database's one writer.
+    pub fn waiting(&self) -> Option<usize> {
+        match self {
+            Self::Sqlite(sqlite) => Some(sqlite.writer().waiting()),
+            Self::Postgres(_) => None,
+        }
+    }
+
+    /// Pooled connections that are in use, and that are open.
+    pub fn connections(&self) -> (usize, usize) {
+        let (open, idle) = on_db!(self, pool => (pool.size() as usize, pool.num_idle()));
+        (open.saturating_sub(idle), open)
+    }
+
     /// Answers when the database does.
     pub async fn ping(&self) -> Result<(), DbError> {
         on_db!(self, pool => sqlx::query("select 1").execute(pool).await.map(|_| ()))?;

@@ -1,6 +1,8 @@
 //! SQLite's one writer. Commands that arrive while a commit is under way share the next one (group commit), each inside
 //! its own savepoint, so that one command's failure undoes that command alone. Nobody is answered before the commit.
 
+use std::time::Instant;
+
 use futures::future::BoxFuture;
 use sqlx::{Connection, Executor, SqliteConnection};
 use tokio::sync::{mpsc, oneshot};
@@ -68,6 +70,11 @@ impl Writer {
             .await
             .map_err(|_| DbError::Closed)?;
         answered.await.map_err(|_| DbError::Closed)?
+    }
+
+    /// Commands that wait.
+    pub(super) fn waiting(&self) -> usize {
+        self.queue.max_capacity() - self.queue.capacity()
     }
 
     /// Writes the database anew and empties its log. Commands wait meanwhile; readers do not.
@@ -147,6 +154,7 @@ async fn commit(conn: &mut SqliteConnection, commands: Vec<Command>) {
     if commands.is_empty() {
         return;
     }
+    let started = Instant::now();
     let mut replies = Vec::with_capacity(commands.len());
     let outcome = transact(conn, commands, &mut replies).await;
     if let Err(error) = &outcome {
@@ -154,6 +162,7 @@ async fn commit(conn: &mut SqliteConnection, commands: Vec<Command>) {
         // Fails where the database has rolled back by itself: either way no transaction stays open.
         let _already = conn.execute("rollback").await;
     }
+    metrics::histogram!("syndarix_db_commit_seconds").record(started.elapsed().as_secs_f64());
     for reply in replies {
         reply(outcome.as_ref().map(|_| ()));
     }

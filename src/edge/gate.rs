@@ -7,7 +7,7 @@ use axum::{
     middleware::Next,
     response::Response,
 };
-use http::{HeaderMap, HeaderValue, header};
+use http::{HeaderMap, HeaderValue, Method, header};
 
 use super::{
     HttpConfig, Hub, hosts,
@@ -38,6 +38,7 @@ pub async fn check_host(
 ) -> Response {
     let id: Arc<str> = given_id(request.headers()).unwrap_or_else(|| new_id("req").into());
     request.extensions_mut().insert(RequestId(Arc::clone(&id)));
+    let method = known(request.method());
     let Forwarded { host, prefix, .. } = Forwarded::of(&request, &http);
     let host = host.unwrap_or_else(|| hosts::named(request.headers(), request.uri()).to_owned());
     let mut response = match hosts::check(&host, request.headers(), &http) {
@@ -64,6 +65,9 @@ pub async fn check_host(
             Problem::new(ToolError::forbidden(message), Some(&id)).into()
         }
     };
+    let status = response.status().as_str().to_owned();
+    metrics::counter!("syndarix_http_requests_total", "method" => method, "status" => status)
+        .increment(1);
     if let Ok(value) = HeaderValue::from_str(&id) {
         response.headers_mut().insert(REQUEST_ID, value);
     }
@@ -72,6 +76,13 @@ pub async fn check_host(
         HeaderValue::from_static("nosniff"),
     );
     response
+}
+
+/// The method as a label: clients may make up others.
+fn known(method: &Method) -> &'static str {
+    let known = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"];
+    let known = known.into_iter().find(|known| *known == method.as_str());
+    known.unwrap_or("other")
 }
 
 /// A request id that a proxy gave, if it is a reasonable one.

@@ -8,11 +8,16 @@ use axum::{
     routing::get,
 };
 use http::{StatusCode, header};
+use metrics::gauge;
 use serde_json::json;
 use std::sync::Arc;
 
 use super::{Hub, gate, rest::Problem};
-use crate::{access::Principal, tool::ToolError};
+use crate::{
+    access::{Principal, ServerId},
+    observe,
+    tool::ToolError,
+};
 
 /// The probes, open to all: they tell nothing but yes or no.
 pub fn probes(hub: &Hub) -> Router {
@@ -62,13 +67,29 @@ async fn metrics(
         )
         .into();
     }
-    let tasks = tokio::runtime::Handle::current()
-        .metrics()
-        .num_alive_tasks();
-    metrics::gauge!("syndarix_tasks").set(tasks as f64);
+    sample(&hub);
     (
         [(header::CONTENT_TYPE, "text/plain; version=0.0.4")],
         hub.metrics.render(),
     )
         .into_response()
+}
+
+/// Measures what is not counted as it changes.
+fn sample(hub: &Hub) {
+    let tasks = tokio::runtime::Handle::current()
+        .metrics()
+        .num_alive_tasks();
+    gauge!("syndarix_tasks").set(tasks as f64);
+    for server in ServerId::ALL {
+        let running = hub.registry.running().on(server);
+        gauge!("syndarix_calls_running", "server" => server.as_str()).set(running as f64);
+    }
+    if let Some(waiting) = hub.db.waiting() {
+        gauge!("syndarix_db_writes_waiting").set(waiting as f64);
+    }
+    let (used, open) = hub.db.connections();
+    gauge!("syndarix_db_connections", "state" => "used").set(used as f64);
+    gauge!("syndarix_db_connections", "state" => "open").set(open as f64);
+    observe::sample();
 }

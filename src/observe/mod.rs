@@ -1,13 +1,17 @@
 //! Floor 1: logs and metrics.
 
-use std::{io::IsTerminal, sync::OnceLock, time::Duration};
+mod metrics;
+mod process;
+
+use std::{io::IsTerminal, sync::OnceLock};
 
 use anyhow::Context;
-use metrics_exporter_prometheus::{BuildError, Matcher, PrometheusBuilder, PrometheusHandle};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-use tokio_util::sync::CancellationToken;
 use tracing_subscriber::{EnvFilter, fmt, reload, util::SubscriberInitExt};
+
+pub use self::metrics::{Held, keep_metrics, start_metrics};
+pub use process::sample;
 
 /// `[observe]` of config.toml.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -85,32 +89,5 @@ pub fn start_logging(config: &ObserveConfig) -> anyhow::Result<()> {
 pub fn change_log(filter: EnvFilter) {
     if let Some(Err(error)) = SET_FILTER.get().map(|set| set(filter)) {
         tracing::error!(%error, "the log filter could not be changed");
-    }
-}
-
-/// Collects metrics. Where a recorder is installed already (several hubs in one test process), a private one is rendered.
-pub fn start_metrics() -> Result<PrometheusHandle, BuildError> {
-    let buckets = [
-        0.0001, 0.0005, 0.001, 0.005, 0.01, 0.05, 0.1, 0.5, 1.0, 5.0, 30.0,
-    ];
-    let recorder = PrometheusBuilder::new()
-        .set_buckets_for_metric(Matcher::Suffix("_seconds".into()), &buckets)?
-        .build_recorder();
-    let handle = recorder.handle();
-    let _first_wins = metrics::set_global_recorder(recorder);
-    Ok(handle)
-}
-
-/// How often the samples of histograms are gathered into their buckets.
-const UPKEEP: Duration = Duration::from_secs(5);
-
-/// Gathers samples until `stop` is cancelled: without it, each call would take memory until `/metrics` is asked for.
-pub async fn keep_metrics(metrics: PrometheusHandle, stop: CancellationToken) {
-    while stop
-        .run_until_cancelled(tokio::time::sleep(UPKEEP))
-        .await
-        .is_some()
-    {
-        metrics.run_upkeep();
     }
 }

@@ -8,6 +8,7 @@ use std::sync::{
 use tokio::sync::Semaphore;
 
 use super::{Code, ToolError};
+use crate::observe::Held;
 
 /// Says whether the work should stop: its call was cancelled, ran out of time, or lost its caller.
 #[derive(Clone, Debug, Default)]
@@ -68,15 +69,18 @@ impl Pool {
         &self,
         work: impl FnOnce(&Stop) -> Result<R, ToolError> + Send + 'static,
     ) -> Result<R, ToolError> {
+        let waiting = Held::on("syndarix_blocking_waiting");
         let place = Arc::clone(&self.0)
             .acquire_owned()
             .await
             .map_err(ToolError::internal)?;
+        drop(waiting);
+        let running = Held::on("syndarix_blocking_running");
         let stop = Stop::default();
         let guard = StopOnDrop(stop.clone());
         let done = tokio::task::spawn_blocking(move || {
             let out = work(&stop);
-            drop(place);
+            drop((running, place));
             out
         })
         .await;

@@ -28,6 +28,7 @@ use crate::{
         ids::{ProjectId, new_id},
     },
     db::DbError,
+    observe::Held,
     tool::{Change, Changes, Host, Tasks, ToolError, Upkeep},
 };
 
@@ -247,6 +248,7 @@ impl Runs {
                 .store
                 .end_run(&id, status, message, self.0.clock.now())
         };
+        let waiting = Held::on("syndarix_workflow_runs_waiting");
         let _slot = tokio::select! {
             slot = self.0.slots.acquire() => slot?,
             () = stops.cancel.cancelled() => {
@@ -258,6 +260,8 @@ impl Runs {
                 return Ok(());
             }
         };
+        drop(waiting);
+        let _running = Held::on("syndarix_workflow_runs_running");
         self.0.store.start_run(&id, self.0.clock.now()).await?;
         let running = run::run(
             Arc::new(site),
