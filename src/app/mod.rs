@@ -1,5 +1,6 @@
 //! The composition root: from settings to a running hub, through changes of them, and back to rest.
 
+pub mod doctor;
 mod engines;
 mod keep;
 mod ports;

@@ -73,13 +73,18 @@ impl Drop for Announced {
     }
 }
 
+/// Whether a hub holds the lock on `data`.
+pub fn holds(data: &Path) -> bool {
+    File::open(data.join(LOCK))
+        .is_ok_and(|lock| flock(&lock, FlockOperation::NonBlockingLockShared).is_err())
+}
+
 /// Where the hub that runs on `data` can be reached from this machine. A file that a killed hub left is not believed: its
 /// lock is free.
 pub fn address(data: &Path) -> Option<SocketAddr> {
     let text = std::fs::read_to_string(data.join(ADDRESS)).ok()?;
     let mut address: SocketAddr = text.trim().parse().ok()?;
-    let lock = File::open(data.join(LOCK)).ok()?;
-    if flock(&lock, FlockOperation::NonBlockingLockShared).is_ok() {
+    if !holds(data) {
         return None;
     }
     if address.ip().is_unspecified() {

@@ -8,7 +8,8 @@ const MAX_TEXT: usize = 200;
 const MAX_ITEMS: usize = 20;
 /// Deepest level kept.
 const MAX_DEPTH: usize = 6;
-const MASK: &str = "[redacted]";
+/// What stands for a secret.
+pub const MASK: &str = "[redacted]";
 
 /// Keys whose values are never kept, whatever they hold.
 const SECRET_KEYS: [&str; 9] = [

@@ -114,13 +114,11 @@ pub async fn restore(settings: &Settings, args: RestoreArgs) -> anyhow::Result<(
     if let Some(aside) = aside {
         out::line(&format!("What was there before is in {}.", aside.display()))?;
     }
-    if manifest.database != "sqlite" {
-        out::line(
-            "Next: restore the PostgreSQL database that was backed up with it, then start the hub.",
-        )
+    out::line(if manifest.database == "sqlite" {
+        "Next: start the hub. It fills the search index anew."
     } else {
-        out::line("Next: start the hub. It fills the search index anew.")
-    }
+        "Next: restore the PostgreSQL database that was backed up with it, then start the hub."
+    })
 }
 
 /// Moves a file, on disk when this returns; the old one is gone only then.

@@ -25,13 +25,12 @@ pub struct CallArgs {
 pub async fn run(settings: Settings, wanted: CallArgs) -> anyhow::Result<()> {
     let hub = Reach::open(settings).await?;
     let tools = hub.tools().await?;
-    let (_, _, _, schema) = tools
+    // One that the token may not call is not listed: the hub tells that from one that is not there.
+    let unknown = Value::Null;
+    let schema = tools
         .iter()
         .find(|(server, tool, _, _)| *server == wanted.server && *tool == wanted.tool)
-        .ok_or_else(|| {
-            let (tool, server) = (&wanted.tool, &wanted.server);
-            Exit::Usage.say(format!("no tool {tool} on {server}: syndarix tools list"))
-        })?;
+        .map_or(&unknown, |(_, _, _, schema)| schema);
     let mut args = Map::new();
     args.insert(crate::tool::PROJECT_ID.into(), wanted.project.into());
     args.insert(crate::tool::AGENT_ID.into(), wanted.agent.into());
@@ -57,6 +56,10 @@ pub async fn run(settings: Settings, wanted: CallArgs) -> anyhow::Result<()> {
     let text = |key: &str| answer.body.get(key).and_then(Value::as_str);
     let exit = match text("code") {
         Some("unauthenticated" | "forbidden") => Exit::Auth,
+        Some("unknown_tool") => {
+            let (tool, server) = (&wanted.tool, &wanted.server);
+            return Err(Exit::Usage.say(format!("no tool {tool} on {server}: syndarix tools list")));
+        }
         _ => Exit::Tool,
     };
     let said = text("detail").or_else(|| text("message"));

@@ -2,7 +2,6 @@
 
 use std::{path::Path, sync::Arc, time::Duration};
 
-use anyhow::Context;
 use serde_json::{Map, Value};
 
 use super::exit::Exit;
@@ -10,6 +9,7 @@ use crate::{
     access::Principal,
     app::{ADMIN_TOKEN, App, running::address},
     config::Settings,
+    edge::rest,
     tool::Caller,
 };
 
@@ -90,6 +90,14 @@ impl Reach {
         Ok(out)
     }
 
+    /// The OpenAPI document of its REST API.
+    pub async fn openapi(&self) -> anyhow::Result<Value> {
+        match self {
+            Self::Here { app, .. } => Ok(rest::openapi(app.registry())),
+            Self::Running { .. } => self.get("/openapi.json").await,
+        }
+    }
+
     /// Calls a tool.
     pub async fn call(
         &self,
@@ -102,7 +110,10 @@ impl Reach {
                 let tool = app
                     .registry()
                     .find_any(tool)
-                    .context("no such tool: syndarix tools list")?;
+                    .filter(|found| found.spec().server.as_str() == server)
+                    .ok_or_else(|| {
+                        Exit::Usage.say(format!("no tool {tool} on {server}: syndarix tools list"))
+                    })?;
                 let caller = Caller::embedded(Arc::clone(principal));
                 Ok(
                     match app.registry().call_json(tool.as_ref(), caller, args).await {

@@ -6,19 +6,24 @@ mod backup;
 mod banner;
 mod call;
 mod client_config;
+mod config;
+mod doctor;
 mod exit;
 mod hub;
 mod init;
 mod knowledge;
 mod llm_prices;
+mod migrate;
+mod openapi;
 mod out;
 mod serve;
 mod stdio;
+mod systemd;
 mod tools;
 
 use std::{path::PathBuf, process::ExitCode};
 
-use clap::{Parser, Subcommand};
+use clap::{CommandFactory, Parser, Subcommand};
 
 use self::exit::Exit;
 use crate::{
@@ -45,7 +50,7 @@ enum Command {
     Init,
     /// Look at the configuration.
     #[command(subcommand)]
-    Config(ConfigCommand),
+    Config(config::ConfigCommand),
     /// Make and list projects, and say which agents are their members.
     #[command(subcommand)]
     Project(admin::ProjectCommand),
@@ -56,11 +61,15 @@ enum Command {
     #[command(subcommand)]
     Token(admin::TokenCommand),
     /// Find calls in the audit log, newest first.
-    Audit(audit::AuditArgs),
+    Audit(Box<audit::AuditArgs>),
+    /// Find what may keep the hub from running well, and say what to do.
+    Doctor(doctor::DoctorArgs),
     /// Write all that the hub keeps into one file, while it runs or not.
     Backup(backup::BackupArgs),
     /// Make a data directory out of a backup.
     Restore(backup::RestoreArgs),
+    /// Bring the database up to date, or say whether it is.
+    Migrate(migrate::MigrateArgs),
     /// Look after the knowledge base: compare, fill anew, count, take out, bring in.
     #[command(subcommand)]
     Knowledge(knowledge::KnowledgeCommand),
@@ -74,8 +83,18 @@ enum Command {
     Call(call::CallArgs),
     /// Serve MCP on standard input and output, for clients that start their servers: through the running hub, or one of its own.
     Stdio(stdio::StdioArgs),
-    /// Print what an MCP client needs to connect.
+    /// Print what an MCP client needs to connect, or write it into its file.
     ClientConfig(client_config::ClientConfigArgs),
+    /// Print the OpenAPI document of REST.
+    Openapi,
+    /// Print what a shell needs to complete this program's commands.
+    Completions {
+        /// The shell.
+        shell: clap_complete::Shell,
+    },
+    /// Run the hub as a service.
+    #[command(subcommand)]
+    Systemd(systemd::SystemdCommand),
     /// Runs one workflow step and leaves no process behind. Started by the hub itself.
     #[command(name = crate::servers::cicd::engine::process::SUPERVISE, hide = true)]
     SuperviseStep {
@@ -88,10 +107,14 @@ enum Command {
     ExtractWorker,
 }
 
-#[derive(Debug, Subcommand)]
-enum ConfigCommand {
-    /// Check the configuration, and say what is wrong with it and where.
-    Check,
+impl Command {
+    /// Whether it works beside a wrong configuration too.
+    fn needs_no_settings(&self) -> bool {
+        matches!(
+            self,
+            Self::Init | Self::Config(config::ConfigCommand::Schema)
+        )
+    }
 }
 
 #[derive(Debug, Subcommand)]
@@ -117,11 +140,26 @@ pub fn main() -> ExitCode {
         let code = crate::servers::knowledge_base::engine::extract::worker::main();
         return ExitCode::from(u8::try_from(code).unwrap_or(1));
     }
+    if let Some(Command::Completions { shell }) = &cli.command {
+        let mut script = Vec::new();
+        clap_complete::generate(*shell, &mut Cli::command(), "syndarix", &mut script);
+        let printed = out::line(String::from_utf8_lossy(&script).trim_end());
+        return printed.map_or_else(|error| failed(&error, Exit::Fault), |()| ExitCode::SUCCESS);
+    }
     let mut source = Source::new(cli.config);
     let settings = match source.load() {
         Ok(settings) => settings,
-        Err(_) if matches!(cli.command, Some(Command::Init)) => Settings::default(),
-        Err(error) => return failed(&error, Exit::Usage),
+        Err(_) if cli.command.as_ref().is_some_and(Command::needs_no_settings) => {
+            Settings::default()
+        }
+        Err(error) => {
+            if let Some(Command::Doctor(args)) = &cli.command
+                && let Err(error) = doctor::misconfigured(&error, args)
+            {
+                return failed(&error, Exit::Fault);
+            }
+            return failed(&error, Exit::Usage);
+        }
     };
     let runtime = match tokio::runtime::Builder::new_multi_thread()
         .enable_all()
@@ -142,21 +180,27 @@ async fn run(command: Command, settings: Settings, source: Source) -> anyhow::Re
     match command {
         Command::Serve => Box::pin(serve::run(settings, source)).await,
         Command::Init => init::run(),
-        Command::Config(ConfigCommand::Check) => out::line("The configuration is valid."),
+        Command::Config(command) => config::run(&settings, &source, command),
         Command::Project(command) => admin::project(&settings, command).await,
         Command::Agent(command) => admin::agent(&settings, command).await,
         Command::Token(command) => admin::token(&settings, command).await,
-        Command::Audit(args) => audit::run(&settings, args).await,
+        Command::Audit(args) => audit::run(&settings, *args).await,
+        Command::Doctor(args) => doctor::run(&settings, &args).await,
         Command::Backup(args) => backup::backup(&settings, args).await,
         Command::Restore(args) => backup::restore(&settings, args).await,
+        Command::Migrate(args) => migrate::run(&settings, &args).await,
+        Command::Openapi => openapi::run(settings).await,
+        Command::Systemd(command) => systemd::run(&settings, source.path(), command),
         Command::Knowledge(command) => knowledge::run(settings, command).await,
         Command::LlmPrices(command) => llm_prices::run(&settings, command).await,
         Command::Tools(ToolsCommand::List) => tools::list(settings).await,
         Command::Call(args) => call::run(settings, args).await,
         Command::Stdio(args) => stdio::run(settings, source, args).await,
         Command::ClientConfig(args) => client_config::run(&settings, source.path(), &args),
-        // Handled before there is a runtime: a supervisor forks, and a worker has little memory.
-        Command::SuperviseStep { .. } | Command::ExtractWorker => Ok(()),
+        // Handled before there is a runtime: a supervisor forks, a worker has little memory, and completions need nothing.
+        Command::SuperviseStep { .. } | Command::ExtractWorker | Command::Completions { .. } => {
+            Ok(())
+        }
     }
 }
 

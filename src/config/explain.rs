@@ -53,6 +53,12 @@ impl<'t> Text<'t> {
         self.at(&path, &problem)
     }
 
+    /// The line on which the key at `path` stands.
+    pub fn line(&self, path: &[&str]) -> Option<usize> {
+        let at = place(self.document.as_ref()?, path)?;
+        Some(line_and_column(self.text, at).0)
+    }
+
     fn at(&self, path: &[&str], problem: &str) -> String {
         let (name, key) = (self.name, path.join("."));
         let place = self.document.as_ref().and_then(|d| place(d, path));

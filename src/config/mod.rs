@@ -2,7 +2,9 @@
 
 mod explain;
 mod live;
+mod schema;
 mod servers;
+mod show;
 mod source;
 
 use std::{net::SocketAddr, path::PathBuf};
@@ -15,7 +17,9 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 pub use live::Live;
+pub use schema::schema;
 pub use servers::{Common, Servers};
+pub use show::{Shown, show};
 pub use source::{Changes, Source};
 
 use crate::{
@@ -24,6 +28,7 @@ use crate::{
     db::DatabaseConfig,
     edge::{HttpConfig, McpConfig},
     observe::{self, ObserveConfig},
+    servers::{knowledge_base, llm_gateway::setup},
 };
 use explain::Text;
 
@@ -102,17 +107,23 @@ impl Default for Settings {
     }
 }
 
+/// Defaults, then the file's `text`, then the environment if `env`.
+fn figment(text: &str, env: bool) -> Figment {
+    let figment = Figment::from(Serialized::defaults(File::default())).merge(Toml::string(text));
+    if env {
+        figment.merge(Env::prefixed("SYNDARIX__").split("__"))
+    } else {
+        figment
+    }
+}
+
 impl Settings {
     /// Reads `text`, called `name` in errors; the environment too if `env`.
     pub fn parse(text: &str, name: &str, env: bool) -> anyhow::Result<Self> {
         if let Err(error) = text.parse::<toml_edit::ImDocument<String>>() {
             anyhow::bail!("{name}: {}", error.to_string().trim_end());
         }
-        let mut figment =
-            Figment::from(Serialized::defaults(File::default())).merge(Toml::string(text));
-        if env {
-            figment = figment.merge(Env::prefixed("SYNDARIX__").split("__"));
-        }
+        let figment = figment(text, env);
         let text = Text::new(text, name);
         let file: File = figment.extract().map_err(|e| text.explain(e, ""))?;
         let servers = Servers::read(file.servers, |error, section| text.explain(error, section))?;
@@ -147,6 +158,25 @@ impl Settings {
         self.check_auth(text)?;
         observe::log_filter(&self.observe)
             .map_err(|error| text.wrong(&["observe", "log"], &error.to_string()))?;
+        // They say the place themselves.
+        let placed = |error: &str| {
+            let (path, problem) = error.split_once(": ").unwrap_or(("", error));
+            let path: Vec<&str> = path
+                .split(['.', '/', '[', ']'])
+                .filter(|p| !p.is_empty())
+                .collect();
+            text.wrong(&path, problem)
+        };
+        let on = |server| self.servers.common(server).enabled;
+        if on(ServerId::LlmGateway) {
+            setup::check(&self.servers.llm_gateway).map_err(|error| placed(&error))?;
+        }
+        if on(ServerId::KnowledgeBase) {
+            knowledge_base::check(&self.servers.knowledge_base).map_err(|error| placed(&error))?;
+        }
+        self.database
+            .kind()
+            .map_err(|error| text.wrong(&["database", "url"], &error.to_string()))?;
         Ok(())
     }
 

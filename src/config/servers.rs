@@ -5,6 +5,7 @@ use figment::{
     error::Kind,
     value::{Dict, Value},
 };
+use schemars::JsonSchema;
 use serde::{Deserialize, de::DeserializeOwned};
 
 use super::explain;
@@ -17,7 +18,7 @@ use crate::{
 };
 
 /// What can be set for every server.
-#[derive(Debug, Clone, Deserialize, PartialEq, Eq)]
+#[derive(Debug, Clone, Deserialize, JsonSchema, PartialEq, Eq)]
 #[serde(default)]
 pub struct Common {
     /// Whether it is there at all: its port, prefix, routes and tools.
@@ -74,6 +75,18 @@ macro_rules! sections {
                     return Err(explain(error, "servers"));
                 }
                 Ok(out)
+            }
+
+            /// The own settings of `server`.
+            pub fn own(&self, server: ServerId) -> serde_json::Result<serde_json::Value> {
+                match server {
+                    $(ServerId::$id => serde_json::to_value(&self.$field),)*
+                }
+            }
+
+            /// The schemas of all sections, by their names.
+            pub fn schemas() -> Vec<(&'static str, serde_json::Value)> {
+                vec![$((stringify!($field), super::schema::of::<$field::Config>())),*]
             }
 
             /// Takes the own settings of `server` from `other`. False if they were the same.

@@ -8,7 +8,7 @@ use std::{
 
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
-use super::Settings;
+use super::{Settings, Shown, show};
 
 /// How often the file is looked at. It is small: reading it costs no more than asking for its time, and tells more.
 const POLL: Duration = Duration::from_millis(500);
@@ -57,6 +57,15 @@ impl Source {
     pub fn load(&mut self) -> anyhow::Result<Settings> {
         let read = self.taken(std::fs::read_to_string(&self.path));
         self.settle(read)
+    }
+
+    /// Every one of `settings`, which were loaded last, with where it was said.
+    pub fn show(&self, settings: &Settings) -> anyhow::Result<Vec<Shown>> {
+        let text = match &self.last {
+            Some(Ok(text)) => text,
+            _ => "",
+        };
+        show(settings, text, &self.path.display().to_string(), true)
     }
 
     fn settle(&mut self, read: Read) -> anyhow::Result<Settings> {

@@ -4,7 +4,7 @@
 #[derive(Debug, thiserror::Error)]
 pub enum DbError {
     /// `database.url` is neither `sqlite` nor a PostgreSQL URL.
-    #[error("database.url must be \"sqlite\" or start with \"postgres://\"")]
+    #[error("must be \"sqlite\" or start with \"postgres://\"")]
     Url,
     /// A statement failed.
     #[error(transparent)]

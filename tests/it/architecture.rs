@@ -313,3 +313,16 @@ fn every_tool_file_is_mounted() {
         );
     }
 }
+
+#[test]
+fn dependencies_are_locked_by_checksum() {
+    let lock = fs::read_to_string(root().join("Cargo.lock")).unwrap();
+    let packages: Vec<&str> = lock.split("[[package]]").skip(1).collect();
+    assert!(packages.len() > 100);
+    for package in packages {
+        let own = !package.contains("\nsource = ");
+        let checked =
+            package.contains("\nsource = \"registry+") && package.contains("\nchecksum = ");
+        assert!(own || checked, "{package}");
+    }
+}

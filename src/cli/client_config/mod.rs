@@ -1,11 +1,14 @@
-//! `client-config`: what each MCP client wants to be told, in its own form.
+//! `client-config`: what each MCP client wants to be told, in its own form, printed or written into its file.
+
+mod form;
+mod merge;
 
 use std::path::{Path, PathBuf, absolute};
 
 use clap::{Args, ValueEnum};
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 
-use super::out;
+use super::{exit::Exit, out};
 use crate::{access::ServerId, config::Settings};
 
 /// The clients whose configuration is known.
@@ -23,6 +26,36 @@ enum Client {
     Gemini,
     /// Claude Desktop, which starts its servers: syndarix stdio
     ClaudeDesktop,
+}
+
+impl Client {
+    /// The file that it reads.
+    fn file(self) -> anyhow::Result<PathBuf> {
+        let at_home =
+            |path: &str| match std::env::home_dir() {
+                Some(home) => Ok(home.join(path)),
+                None => Err(Exit::Usage
+                    .say("there is no home directory: name the client's file with --file")),
+            };
+        let variable = |name: &str| std::env::var_os(name).map(PathBuf::from);
+        Ok(match self {
+            Self::Claude => ".mcp.json".into(),
+            Self::Cursor => ".cursor/mcp.json".into(),
+            Self::Vscode => ".vscode/mcp.json".into(),
+            Self::Gemini => ".gemini/settings.json".into(),
+            Self::Codex => match variable("CODEX_HOME") {
+                Some(home) => home.join("config.toml"),
+                None => at_home(".codex/config.toml")?,
+            },
+            Self::ClaudeDesktop if cfg!(target_os = "macos") => {
+                at_home("Library/Application Support/Claude/claude_desktop_config.json")?
+            }
+            Self::ClaudeDesktop => match variable("XDG_CONFIG_HOME") {
+                Some(folder) => folder.join("Claude/claude_desktop_config.json"),
+                None => at_home(".config/Claude/claude_desktop_config.json")?,
+            },
+        })
+    }
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -43,6 +76,13 @@ pub struct ClientConfigArgs {
     /// Only these servers; all for one endpoint that serves every one.
     #[arg(long = "server", value_name = "SERVER")]
     servers: Vec<String>,
+    /// Write it into the client's file, beside what is there; a copy of the file is kept. That of Codex and of Claude Desktop is the
+    /// user's own, that of the others is the one of the working directory.
+    #[arg(long)]
+    write: bool,
+    /// The file to write into instead.
+    #[arg(long, value_name = "FILE", requires = "write")]
+    file: Option<PathBuf>,
 }
 
 /// What a client that starts its servers needs. It does so in a directory and with a PATH of its own, so every path is
@@ -86,8 +126,10 @@ pub fn run(
 ) -> anyhow::Result<()> {
     let (all, all_name) = ALL;
     for name in &args.servers {
-        let known = name == all || ServerId::parse(name).is_some();
-        anyhow::ensure!(known, "no server {name:?}");
+        if name != all && ServerId::parse(name).is_none() {
+            let ids = ServerId::ALL.map(ServerId::as_str).join(", ");
+            return Err(Exit::Usage.say(format!("no server {name:?}: there are {ids}, {all}")));
+        }
     }
     let wanted = |server: &str| args.servers.iter().any(|n| n == server);
     let mut endpoints: Vec<Endpoint> = ServerId::ALL
@@ -106,7 +148,20 @@ pub fn run(
         endpoints.push((all_name, all, url(settings, None, args.transport)));
     }
     let launch = Launch::new(settings, config)?;
-    out::line(&text(args.client, args.transport, &endpoints, &launch)?)
+    if !args.write {
+        return out::line(&form::text(
+            args.client,
+            args.transport,
+            &endpoints,
+            &launch,
+        )?);
+    }
+    let form = form::of(args.client, args.transport, &endpoints, &launch)?;
+    let file = match &args.file {
+        Some(file) => file.clone(),
+        None => args.client.file()?,
+    };
+    out::line(&merge::into(&file, form)?)
 }
 
 /// The URL of a server's endpoint, or of the one for all: under the public URL's prefix if there is one, else on the server's own port.
@@ -123,96 +178,5 @@ fn url(settings: &Settings, server: Option<ServerId>, transport: Transport) -> S
     match server.and_then(|server| settings.listen(server)) {
         Some(own) => format!("http://{own}/{path}"),
         None => format!("http://{}{prefix}/{path}", settings.http.listen),
-    }
-}
-
-fn text(
-    client: Client,
-    transport: Transport,
-    endpoints: &[Endpoint],
-    launch: &Launch,
-) -> anyhow::Result<String> {
-    let kind = if transport == Transport::Http {
-        "http"
-    } else {
-        "sse"
-    };
-    let named = || endpoints.iter().map(|(name, _, url)| (*name, url));
-    let object = |entry: &dyn Fn(&str) -> Value| -> Map<String, Value> {
-        named()
-            .map(|(name, url)| (name.to_owned(), entry(url)))
-            .collect()
-    };
-    let bearer = |variable: &str| json!({"Authorization": format!("Bearer {variable}")});
-    Ok(match client {
-        Client::Claude => named()
-            .map(|(name, url)| {
-                format!("claude mcp add --transport {kind} {name} {url} --header \"Authorization: Bearer $SYX_TOKEN\"")
-            })
-            .collect::<Vec<_>>()
-            .join("\n"),
-        Client::Cursor => {
-            let entry = |url: &str| json!({"url": url, "headers": bearer("${env:SYX_TOKEN}")});
-            serde_json::to_string_pretty(&json!({"mcpServers": object(&entry)}))?
-        }
-        Client::Vscode => {
-            let entry = |url: &str| json!({"type": kind, "url": url, "headers": bearer("${input:syx_token}")});
-            let input = json!({"type": "promptString", "id": "syx_token", "description": "Syndarix token", "password": true});
-            serde_json::to_string_pretty(&json!({"inputs": [input], "servers": object(&entry)}))?
-        }
-        Client::Codex => {
-            anyhow::ensure!(transport == Transport::Http, "Codex has no SSE transport: leave --transport out");
-            named()
-                .map(|(name, url)| format!("[mcp_servers.{name}]\nurl = \"{url}\"\nbearer_token_env_var = \"SYX_TOKEN\"\n"))
-                .collect::<Vec<_>>()
-                .join("\n")
-        }
-        Client::Gemini => {
-            let key = if transport == Transport::Http {
-                "httpUrl"
-            } else {
-                "url"
-            };
-            let entry = |url: &str| json!({key: url, "type": kind, "headers": bearer("$SYX_TOKEN")});
-            serde_json::to_string_pretty(&json!({"mcpServers": object(&entry)}))?
-        }
-        Client::ClaudeDesktop => {
-            let entries: Map<String, Value> = endpoints
-                .iter()
-                .map(|(name, id, _)| ((*name).to_owned(), launch.entry(id)))
-                .collect();
-            serde_json::to_string_pretty(&json!({"mcpServers": entries}))?
-        }
-    })
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn every_client_gets_its_own_form() {
-        let endpoints = [("git-mcp", "git", "http://127.0.0.1:9002/mcp".to_owned())];
-        let launch = Launch {
-            program: "/usr/bin/syndarix".into(),
-            config: None,
-            data: "/home/ann/data".into(),
-        };
-        let of = |client| text(client, Transport::Http, &endpoints, &launch).unwrap();
-        assert_eq!(
-            of(Client::Claude),
-            "claude mcp add --transport http git-mcp http://127.0.0.1:9002/mcp --header \"Authorization: Bearer $SYX_TOKEN\""
-        );
-        assert!(of(Client::Cursor).contains("\"Bearer ${env:SYX_TOKEN}\""));
-        assert!(of(Client::Vscode).contains("\"servers\""));
-        assert!(of(Client::Codex).contains("bearer_token_env_var"));
-        assert!(of(Client::Gemini).contains("\"httpUrl\""));
-        assert!(text(Client::Codex, Transport::Sse, &endpoints, &launch).is_err());
-        let desktop: Value = serde_json::from_str(&of(Client::ClaudeDesktop)).unwrap();
-        assert_eq!(
-            desktop["mcpServers"]["git-mcp"],
-            json!({"command": "/usr/bin/syndarix", "args": ["stdio", "git"],
-                   "env": {"SYNDARIX__STORAGE__DATA": "/home/ann/data"}})
-        );
     }
 }

@@ -1,10 +1,10 @@
 //! `[servers.git]`.
 
 use schemars::JsonSchema;
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
 /// Settings of git-mcp.
-#[derive(Debug, Clone, PartialEq, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Config {
     /// Agents commit as `<agent> <<agent>@<project>.<email_domain>>`.
@@ -30,7 +30,7 @@ impl Default for Config {
 }
 
 /// Settings of repositories elsewhere.
-#[derive(Debug, Clone, PartialEq, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct RemotesConfig {
     /// Hosts that may be gone to, such as `github.com`; all public ones when empty.

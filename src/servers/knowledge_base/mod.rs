@@ -53,6 +53,16 @@ pub struct KnowledgeBase {
     config: Config,
 }
 
+/// Checks what of the settings can be checked without a database. The error begins with its place.
+pub fn check(config: &Config) -> Result<(), String> {
+    let checked = Provider::of(&config.embedding);
+    checked.map(drop).map_err(|error| {
+        let place = error.fields.first().map_or("", |field| &field.pointer);
+        let why = error.fields.first().map_or(&error.message, |f| &f.detail);
+        format!("{place}: {why}")
+    })
+}
+
 impl KnowledgeBase {
     /// Opens the knowledge base of `host`: its tables, and the index in `<data>/index/knowledge`.
     ///

@@ -68,32 +68,11 @@ impl Catalogue {
     /// Checks that the settings fit together. Nothing is asked over the network.
     pub fn new(config: &Config, prices: Prices, now: Millis) -> Result<Self, String> {
         let mut catalogue = Self {
-            places: BTreeMap::new(),
+            places: places(config)?,
             models: BTreeMap::new(),
             routes: BTreeMap::new(),
             prices,
         };
-        if config.mock {
-            let place = Place {
-                name: MOCK.into(),
-                kind: None,
-                upstream: Arc::new(mock::Mock::default()),
-                limit: Limit::default(),
-                serves: GlobSet::empty(),
-            };
-            catalogue.places.insert(MOCK.to_owned(), place);
-        }
-        for (name, provider) in &config.providers {
-            let at = format!("servers.llm_gateway.providers.{name}");
-            if name == MOCK {
-                return Err(format!("{at}: the name is taken by the built-in provider"));
-            }
-            if name.is_empty() || name.contains('/') {
-                return Err(format!("{at}: a provider's name has no `/`"));
-            }
-            let place = place(name, provider).map_err(|why| format!("{at}.{why}"))?;
-            catalogue.places.insert(name.clone(), place);
-        }
         for (name, model) in &config.models {
             let named = catalogue.configured(name, model)?;
             catalogue.models.insert(name.clone(), named);
@@ -299,6 +278,33 @@ fn place(name: &str, config: &ProviderConfig) -> Result<Place, String> {
         },
         serves: serves(config)?,
     })
+}
+
+/// The providers of `config`, by name. Nothing is asked over the network.
+pub fn places(config: &Config) -> Result<BTreeMap<String, Place>, String> {
+    let mut places = BTreeMap::new();
+    if config.mock {
+        let place = Place {
+            name: MOCK.into(),
+            kind: None,
+            upstream: Arc::new(mock::Mock::default()),
+            limit: Limit::default(),
+            serves: GlobSet::empty(),
+        };
+        places.insert(MOCK.to_owned(), place);
+    }
+    for (name, provider) in &config.providers {
+        let at = format!("servers.llm_gateway.providers.{name}");
+        if name == MOCK {
+            return Err(format!("{at}: the name is taken by the built-in provider"));
+        }
+        if name.is_empty() || name.contains('/') {
+            return Err(format!("{at}: a provider's name has no `/`"));
+        }
+        let place = place(name, provider).map_err(|why| format!("{at}.{why}"))?;
+        places.insert(name.clone(), place);
+    }
+    Ok(places)
 }
 
 /// The names of models that a provider serves without its own name before them.

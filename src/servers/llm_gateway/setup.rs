@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::{
-    catalogue::Catalogue,
+    catalogue::{self, Catalogue},
     config::{CacheConfig, Config, LimitConfig, LogConfig},
     ledger::budget::{self, Budget},
     prices::Prices,
@@ -18,6 +18,13 @@ pub struct Setup {
     pub log: LogConfig,
     pub budgets: Vec<Arc<Budget>>,
     limits: Vec<LimitConfig>,
+}
+
+/// Checks what of the settings can be checked without a database: providers and budgets. The error begins with its place.
+pub fn check(config: &Config) -> Result<(), String> {
+    catalogue::places(config)?;
+    budget::configured(&config.budgets).map_err(|error| error.message)?;
+    Ok(())
 }
 
 impl Setup {

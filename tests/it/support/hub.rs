@@ -84,15 +84,21 @@ pub fn client() -> reqwest::Client {
 }
 
 /// The program with these arguments, from its start to its end.
+pub fn run(dir: &Path, args: &[&str]) -> Output {
+    run_with(dir, args, &[])
+}
+
+/// The same with more in its environment.
 #[allow(
     clippy::disallowed_methods,
     reason = "tests run the program as its user does"
 )]
-pub fn run(dir: &Path, args: &[&str]) -> Output {
+pub fn run_with(dir: &Path, args: &[&str], environment: &[(&str, &str)]) -> Output {
     Command::new(env!("CARGO_BIN_EXE_syndarix"))
         .args(args)
         .current_dir(dir)
         .env_remove("SYX_TOKEN")
+        .envs(environment.iter().copied())
         .output()
         .unwrap()
 }
@@ -103,9 +109,18 @@ impl Hub {
     }
 
     pub async fn with(settings: Settings) -> Self {
+        Self::with_env(settings, &[]).await
+    }
+
+    /// The same with more in its environment.
+    pub async fn with_env(settings: Settings, environment: &[(&str, &str)]) -> Self {
         let dir = Arc::new(tempfile::tempdir().unwrap());
         std::fs::write(dir.path().join("config.toml"), settings.text()).unwrap();
-        Self::in_dir(dir).await
+        let own = |(name, value): &(&str, &str)| ((*name).to_owned(), (*value).to_owned());
+        let environment = environment.iter().map(own).collect();
+        tokio::task::spawn_blocking(move || Self::spawn(dir, environment))
+            .await
+            .unwrap()
     }
 
     /// Starts a second hub with the settings, token and key of this one, beside it: on the same database, if that is PostgreSQL.
@@ -126,7 +141,7 @@ impl Hub {
 
     /// Starts a hub in a directory with a config.toml.
     pub async fn in_dir(dir: Arc<TempDir>) -> Self {
-        tokio::task::spawn_blocking(move || Self::spawn(dir))
+        tokio::task::spawn_blocking(move || Self::spawn(dir, Vec::new()))
             .await
             .unwrap()
     }
@@ -135,9 +150,10 @@ impl Hub {
         clippy::disallowed_methods,
         reason = "tests run the program as its user does"
     )]
-    fn spawn(dir: Arc<TempDir>) -> Self {
+    fn spawn(dir: Arc<TempDir>, environment: Vec<(String, String)>) -> Self {
         let mut process = Command::new(env!("CARGO_BIN_EXE_syndarix"))
             .current_dir(dir.path())
+            .envs(environment)
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
             .spawn()

@@ -6,7 +6,7 @@ mod postgres;
 mod sse;
 
 pub use faces::{Face, Faces, Refusal, Rest, Session, Stateless, answer, outcome};
-pub use hub::{Hub, SERVERS, Settings, client, run};
+pub use hub::{Hub, SERVERS, Settings, client, run, run_with};
 pub use postgres::database;
 pub use sse::Sse;
 

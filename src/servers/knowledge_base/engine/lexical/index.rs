@@ -166,6 +166,21 @@ impl LexicalIndex {
     }
 }
 
+/// Reads all of the index in `dir`, whoever writes to it: whether it is one, and its checksums are right. One of another version is
+/// sound too.
+pub fn sound(dir: &Path) -> Result<(), LexicalError> {
+    let index = Index::open_in_dir(dir)?;
+    schema::register(&index);
+    let damaged = index.validate_checksum()?;
+    match damaged.iter().next() {
+        None => Ok(()),
+        Some(file) => {
+            let problem = format!("the checksum of {} is wrong", file.display());
+            Err(tantivy::TantivyError::SystemError(problem).into())
+        }
+    }
+}
+
 /// The index in `dir`, if it is one of this version.
 fn existing(dir: &Path) -> Option<(Index, Option<Payload>)> {
     let index = Index::open_in_dir(dir).ok()?;

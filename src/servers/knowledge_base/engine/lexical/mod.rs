@@ -13,7 +13,7 @@ mod statistics;
 mod stopwords;
 mod token;
 
-pub use index::{LexicalIndex, Opened};
+pub use index::{LexicalIndex, Opened, sound};
 pub use inspect::Held;
 pub use query::Query;
 pub use snippet::{Highlighter, Snippet};

@@ -1,0 +1,76 @@
+//! The database: whether it answers, is sound, and of which schema it is.
+
+use std::time::Duration;
+
+use super::{Finding, Patient};
+use crate::db::{self, DbError, Kind};
+
+const DATABASE: &str = "database";
+const SCHEMA: &str = "schema";
+/// How long it may take to answer.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+pub async fn check(patient: &Patient<'_>) -> Vec<Finding> {
+    let config = &patient.settings.database;
+    let file = patient.data.join(db::FILE);
+    let kind = match config.kind() {
+        Ok(kind) => kind,
+        Err(error) => {
+            let next = "set database.url in config.toml";
+            return vec![Finding::error(DATABASE, error.to_string(), next)];
+        }
+    };
+    if kind == Kind::Sqlite && !file.exists() {
+        let found = format!("{} is not there: the first start makes it", file.display());
+        return vec![Finding::ok(DATABASE, found)];
+    }
+    let asked = tokio::time::timeout(PATIENCE, db::schema(config, &patient.data)).await;
+    let schema = match asked {
+        Ok(Ok(schema)) => schema,
+        Ok(Err(error)) => return vec![broken(kind, &error.to_string())],
+        Err(_) => return vec![broken(kind, "it does not answer")],
+    };
+    let mut found = Vec::new();
+    found.push(match kind {
+        Kind::Postgres => Finding::ok(DATABASE, "the PostgreSQL server answers"),
+        Kind::Sqlite => match db::faults(&file).await {
+            Ok(faults) if faults.is_empty() => {
+                Finding::ok(DATABASE, format!("{} is sound", file.display()))
+            }
+            Ok(faults) => broken(kind, &faults.join("; ")),
+            Err(error) => broken(kind, &error.to_string()),
+        },
+    });
+    let pending = schema.pending.len();
+    found.push(match schema.found {
+        Some(found) if found > schema.known => {
+            let newer = DbError::NewerSchema {
+                found,
+                known: schema.known,
+            };
+            let next = "run the syndarix that used it last, or a newer one";
+            Finding::error(SCHEMA, newer.to_string(), next)
+        }
+        Some(found) if pending > 0 => {
+            let known = schema.known;
+            let old = format!("the database has schema {found}, this program {known}");
+            let next = format!(
+                "the next start makes {pending} migrations, of the embedded database after a copy: syndarix migrate does it now"
+            );
+            Finding::warning(SCHEMA, old, next)
+        }
+        Some(found) => Finding::ok(SCHEMA, format!("it is up to date ({found})")),
+        None => Finding::ok(SCHEMA, "the database is new: the first start fills it"),
+    });
+    found
+}
+
+fn broken(kind: Kind, problem: &str) -> Finding {
+    let next = match kind {
+        Kind::Sqlite => "stop the hub and restore a backup: syndarix restore --force <backup>",
+        Kind::Postgres => {
+            "check database.url, and whether the server runs and lets this machine in"
+        }
+    };
+    Finding::error(DATABASE, problem, next)
+}

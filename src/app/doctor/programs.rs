@@ -1,0 +1,53 @@
+//! Programs that the hub makes use of.
+
+use std::{env, path::PathBuf};
+
+use super::{Finding, Patient};
+use crate::{
+    access::ServerId,
+    servers::git::cli::{Missing, Program},
+};
+
+const GIT: &str = "git";
+const BUBBLEWRAP: &str = "bubblewrap";
+
+pub fn check(patient: &Patient) -> Vec<Finding> {
+    let servers = &patient.settings.servers;
+    let mut found = Vec::new();
+    if servers.common(ServerId::Git).enabled {
+        found.push(git(&servers.git.program));
+    }
+    if servers.common(ServerId::Cicd).enabled {
+        found.push(bubblewrap());
+    }
+    found
+}
+
+fn git(name: &str) -> Finding {
+    match Program::find(name) {
+        Ok(program) => Finding::ok(GIT, format!("version {}", program.version())),
+        Err(Missing::Off) => Finding::ok(GIT, "servers.git.program turns it off"),
+        Err(missing) => Finding::warning(
+            GIT,
+            format!("{missing}: no remotes can be used, and large repositories are slow"),
+            "install git 2.45 or newer, or name it in servers.git.program",
+        ),
+    }
+}
+
+fn bubblewrap() -> Finding {
+    match on_path("bwrap") {
+        Some(path) => Finding::ok(BUBBLEWRAP, path.display().to_string()),
+        None => Finding::warning(
+            BUBBLEWRAP,
+            "it is not installed: workflow steps cannot be kept from what the hub's user may do",
+            "install bubblewrap, or give cicd:write only to agents that may do what that user can",
+        ),
+    }
+}
+
+fn on_path(name: &str) -> Option<PathBuf> {
+    env::split_paths(&env::var_os("PATH")?)
+        .map(|folder| folder.join(name))
+        .find(|path| path.is_file())
+}
