@@ -21,7 +21,8 @@ use serde::{Deserialize, Serialize};
 
 pub use authority::{Authority, Denied};
 pub use config::AuthConfig;
-use grant::{Allow, Grant};
+pub use grant::Allow;
+use grant::Grant;
 pub use place::{Audience, Place};
 use quota::Quota;
 pub use scope::{Access, ServerId};

@@ -52,6 +52,11 @@ macro_rules! servers {
                 match self { $(Self::$variant => $id),* }
             }
 
+            /// The server with this id.
+            pub fn named(id: &str) -> Option<Self> {
+                Self::ALL.into_iter().find(|server| server.as_str() == id)
+            }
+
             /// The name the server gives itself to MCP clients.
             pub const fn mcp_name(self) -> &'static str {
                 match self { $(Self::$variant => $mcp),* }

@@ -25,7 +25,7 @@ use crate::{
     edge::{Hub, Load, Places},
     observe,
     project::{Projects, workspace::Workspaces},
-    tool::{Changes, Host, Parts, Pool, Registry, Tasks, Upkeep},
+    tool::{Changes, Host, Outbox, Parts, Pool, Registry, Tasks, Upkeep},
 };
 
 /// The file that holds the administrator's token, in the data directory.
@@ -68,12 +68,19 @@ impl App {
             &settings.audit,
         )
         .await?;
+        let outbox = Outbox::open(
+            store.db.clone(),
+            &store.data,
+            &store.clock,
+            &settings.events,
+        )
+        .await?;
         let host = Host {
             db: store.db.clone(),
             data: store.data.clone(),
             clock: store.clock.clone(),
             workspaces: Workspaces::new(&store.data),
-            changes: Changes::default(),
+            changes: Changes::kept(outbox.clone()),
             tasks: Tasks::default(),
             upkeep: Upkeep::default(),
         };
@@ -103,6 +110,9 @@ impl App {
         if let Some(oauth) = oauth.clone() {
             host.tasks.spawn("oauth", |stop| oauth.keep(stop));
         }
+        let (events, changes) = (outbox.clone(), host.changes.clone());
+        host.tasks
+            .spawn("events", |stop| events.follow(changes, stop));
         let log = audit.clone();
         host.tasks.spawn("audit", |stop| log.keep(stop));
         let hub = Hub {
@@ -112,6 +122,7 @@ impl App {
             authority: store.authority,
             projects: store.projects,
             audit,
+            outbox,
             backups: Backups::new(
                 &host.data,
                 store.db.kind(),

@@ -37,6 +37,7 @@ impl App {
         }
         drop(announced);
         tracing::info!("stopping");
+        self.hub.outbox.close();
         ports.drain(&self.hub.registry).await;
         self.close().await;
         Ok(())

@@ -32,7 +32,7 @@ use crate::{
     backup::Backups,
     db::Db,
     project::Projects,
-    tool::Registry,
+    tool::{Outbox, Registry},
 };
 
 /// What the edge serves.
@@ -50,6 +50,8 @@ pub struct Hub {
     pub projects: Projects,
     /// The audit log, for administration.
     pub audit: Audit,
+    /// Events of all projects.
+    pub outbox: Outbox,
     /// Makes backups, for administration.
     pub backups: Backups,
     /// Asked whether the hub is ready.

@@ -1,8 +1,10 @@
 //! What has changed in which project, for those who subscribed to it.
 
+use std::{borrow::Cow, sync::Arc};
+
 use tokio::sync::broadcast;
 
-use super::Address;
+use super::{Address, Outbox, ServerId};
 use crate::{
     base::ids::{AgentId, ProjectId},
     project::Scope,
@@ -22,6 +24,33 @@ pub struct Change {
     pub path: String,
     /// Whether all that lies below it may have changed too.
     pub below: bool,
+    /// What changed it.
+    pub cause: Cause,
+}
+
+/// What changed a resource.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Cause {
+    /// Whose resource it is.
+    pub server: ServerId,
+    /// The tool, or what happened by itself.
+    pub action: Cow<'static, str>,
+    /// Who called the tool.
+    pub agent: Option<AgentId>,
+    /// Its call.
+    pub call: Option<Arc<str>>,
+}
+
+impl Cause {
+    /// What happened by itself, some time after the call that began it.
+    pub fn of(server: ServerId, action: &'static str) -> Self {
+        Self {
+            server,
+            action: action.into(),
+            agent: None,
+            call: None,
+        }
+    }
 }
 
 /// What a subscriber waits for.
@@ -79,24 +108,46 @@ fn is_below(path: &str, of: &str) -> bool {
 
 /// Tells subscribers of changes. Cheap to clone.
 #[derive(Clone, Debug)]
-pub struct Changes(broadcast::Sender<Change>);
+pub struct Changes {
+    here: broadcast::Sender<Change>,
+    outbox: Option<Outbox>,
+}
 
 impl Default for Changes {
     fn default() -> Self {
-        Self(broadcast::Sender::new(CAPACITY))
+        Self {
+            here: broadcast::Sender::new(CAPACITY),
+            outbox: None,
+        }
     }
 }
 
 impl Changes {
-    /// Tells of a change. Costs next to nothing while nobody listens.
+    /// Tells those who listen now, and keeps what is told for those who come later.
+    pub fn kept(outbox: Outbox) -> Self {
+        Self {
+            outbox: Some(outbox),
+            ..Self::default()
+        }
+    }
+
+    /// Tells of a change.
     pub fn tell(&self, change: Change) {
+        if let (Some(outbox), Some(project)) = (&self.outbox, &change.project) {
+            outbox.put(project, &change);
+        }
+        self.hear(change);
+    }
+
+    /// Passes on a change that is on record. Costs next to nothing while nobody listens.
+    pub(super) fn hear(&self, change: Change) {
         // An error says that nobody listens.
-        let _heard = self.0.send(change);
+        let _heard = self.here.send(change);
     }
 
     /// The changes from now on.
     pub fn listen(&self) -> broadcast::Receiver<Change> {
-        self.0.subscribe()
+        self.here.subscribe()
     }
 }
 
@@ -115,6 +166,7 @@ mod tests {
             agent: whose.map(|a| AgentId::new(a).unwrap()),
             path: path.to_owned(),
             below,
+            cause: Cause::of(ServerId::Issues, "test"),
         })
     }
 
@@ -148,6 +200,7 @@ mod tests {
             agent: None,
             path: "llm/models".to_owned(),
             below: false,
+            cause: Cause::of(ServerId::Issues, "test"),
         }));
     }
 }

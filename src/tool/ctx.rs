@@ -7,7 +7,7 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use super::{
-    Access, Change, Event, Events, Level, Registry, ServerId, Spec, Stop, Tool, ToolError,
+    Access, Cause, Change, Event, Events, Level, Registry, ServerId, Spec, Stop, Tool, ToolError,
 };
 use crate::{
     access::Principal,
@@ -131,6 +131,12 @@ impl Ctx {
             agent,
             path,
             below,
+            cause: Cause {
+                server: self.0.spec.server,
+                action: self.0.spec.name.into(),
+                agent: Some(self.agent().clone()),
+                call: Some(Arc::clone(&self.0.id)),
+            },
         });
     }
 

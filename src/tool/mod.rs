@@ -12,6 +12,7 @@ mod error;
 mod event;
 mod host;
 mod offer;
+mod outbox;
 mod pipeline;
 pub mod prelude;
 mod project_config;
@@ -34,7 +35,7 @@ pub use blocking::{Pool, Stop};
 pub use bound::DynTool;
 pub use builder::{BadRegistry, Builder, Mounted, ToolSet};
 pub use caller::{Caller, Pin};
-pub use change::{Change, Changes, Target};
+pub use change::{Cause, Change, Changes, Target};
 pub use ctx::Ctx;
 pub use deps::Dep;
 pub use error::{Code, FieldError, ToolError};
@@ -44,6 +45,8 @@ pub use offer::{
     About, Address, Body, Completion, Content, Entry, ListResources, Offer, Prompt, PromptArgument,
     Rendered, Resource, template,
 };
+pub use outbox::{EventsConfig, Filter as EventFilter, Kept as KeptEvent, Outbox};
+pub use pipeline::no_such_scope;
 pub use reach::Reach;
 pub use registry::{Parts, Registry};
 pub use route::{Method, Route};

@@ -18,6 +18,7 @@ mod contract;
 mod docs;
 mod doctor;
 mod edge;
+mod events;
 mod live;
 mod oauth;
 mod operations;

@@ -95,19 +95,47 @@ pub async fn administer<R>(
     access: Access,
     work: impl Future<Output = Result<R, ToolError>>,
 ) -> Result<R, Problem> {
+    let refused = (!who.grant.scopes.hub_admin()).then(|| {
+        let message = "administration needs the scope \"hub:admin\"";
+        ToolError::forbidden(message).details(json!({"scope": "hub:admin"}))
+    });
+    let what = Recorded {
+        action,
+        access,
+        project: "",
+    };
+    on_record(hub, who, id, what, refused, work).await
+}
+
+/// What the audit log says of a request that calls no tool.
+pub(super) struct Recorded<'p> {
+    pub action: &'static str,
+    pub access: Access,
+    /// The project that it names, or nothing.
+    pub project: &'p str,
+}
+
+/// Runs `work` unless it is `refused`, and writes either into the audit log.
+pub(super) async fn on_record<R>(
+    hub: &Hub,
+    who: &Principal,
+    id: &Id,
+    what: Recorded<'_>,
+    refused: Option<ToolError>,
+    work: impl Future<Output = Result<R, ToolError>>,
+) -> Result<R, Problem> {
     let started = Instant::now();
     let request = id.as_ref().map(|Extension(id)| Arc::clone(&id.0));
-    let allowed = who.grant.scopes.hub_admin();
     let mut entry = Entry {
         id: new_id("call").into(),
         started_ms: hub.registry.now(),
         duration_us: None,
         principal: Arc::clone(&who.id),
-        project: "".into(),
+        project: what.project.into(),
         agent: "".into(),
         server: "hub".into(),
-        tool: action.into(),
-        access,
+        tool: what.action.into(),
+        access: what.access,
         origin: Origin::Rest,
         parent: None,
         request: request.clone(),
@@ -115,16 +143,16 @@ pub async fn administer<R>(
         code: None,
         arguments: None,
     };
-    let done = if allowed {
-        if access > Access::Read {
+    let allowed = refused.is_none();
+    let done = if let Some(error) = refused {
+        Err(error)
+    } else {
+        if what.access > Access::Read {
             hub.audit
                 .write_now(entry.clone())
                 .map_err(|e| Problem::new(e.into(), request.as_ref()))?;
         }
         work.await
-    } else {
-        let message = "administration needs the scope \"hub:admin\"";
-        Err(ToolError::forbidden(message).details(json!({"scope": "hub:admin"})))
     };
     entry.duration_us = i64::try_from(started.elapsed().as_micros()).ok();
     entry.code = done.as_ref().err().map(|e| e.code.as_str().into());

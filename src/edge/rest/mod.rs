@@ -4,6 +4,7 @@ mod admin;
 mod audit;
 mod backups;
 mod binding;
+mod events;
 mod openapi;
 mod problem;
 mod stream;
@@ -27,6 +28,7 @@ pub fn router(hub: &Hub) -> Router {
         .merge(admin::router(hub))
         .merge(audit::router(hub))
         .merge(backups::router(hub))
+        .merge(events::router(hub))
         .route("/openapi.json", get(|| async move { Json(document) }))
 }
 

@@ -29,7 +29,7 @@ use crate::{
     },
     db::DbError,
     observe::Held,
-    tool::{Change, Changes, Host, Tasks, ToolError, Upkeep},
+    tool::{Cause, Change, Changes, Host, ServerId, Tasks, ToolError, Upkeep},
 };
 
 /// How often leases are renewed.
@@ -175,6 +175,7 @@ impl Runs {
             agent: None,
             path: format!("runs/{run}"),
             below: true,
+            cause: Cause::of(ServerId::Cicd, "run"),
         });
     }
 

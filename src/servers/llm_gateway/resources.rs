@@ -1,6 +1,6 @@
 //! Models and usage as resources.
 
-use crate::tool::{Change, prelude::*};
+use crate::tool::{Cause, Change, ServerId, prelude::*};
 
 pub(super) const RESOURCES: &[Resource] = &[
     Resource::json(
@@ -28,6 +28,7 @@ pub(super) fn models_changed() -> Change {
         agent: None,
         path: "llm/models".to_owned(),
         below: false,
+        cause: Cause::of(ServerId::LlmGateway, "models"),
     }
 }
 

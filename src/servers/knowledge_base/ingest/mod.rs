@@ -38,7 +38,7 @@ use crate::{
         outbound::{self, Policy},
     },
     project::workspace::Workspaces,
-    tool::{Change, Changes, Host, Pool, ToolError},
+    tool::{Cause, Change, Changes, Host, Pool, ServerId, ToolError},
 };
 use request::{About, Request, Source};
 
@@ -261,6 +261,7 @@ impl Ingest {
                 agent: None,
                 path: format!("knowledge/{id}"),
                 below: false,
+                cause: Cause::of(ServerId::KnowledgeBase, "ingest"),
             });
         }
     }

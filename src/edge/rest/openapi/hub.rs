@@ -1,0 +1,203 @@
+//! The operations that call no tool.
+
+use schemars::JsonSchema;
+use serde_json::{Map, Value, json};
+
+use super::{
+    super::{
+        admin::{NewNamed, Page},
+        events::{EventPage, Part},
+    },
+    add, body, parameter, query_of, responses, schema_of,
+};
+use crate::{
+    access::{NewToken, Rotation, TokenInfo},
+    audit,
+    backup::Made,
+    project::Named,
+    tool::EventFilter,
+};
+
+/// One operation that calls no tool.
+struct Operation {
+    path: &'static str,
+    method: &'static str,
+    id: &'static str,
+    summary: &'static str,
+    needs: &'static str,
+    parameters: Vec<Value>,
+    request: Option<Value>,
+    /// The success status and what it carries.
+    response: (&'static str, Option<Value>),
+}
+
+impl Operation {
+    fn new(
+        method: &'static str,
+        path: &'static str,
+        id: &'static str,
+        summary: &'static str,
+    ) -> Self {
+        let names = path.split(['{', '}']).skip(1).step_by(2);
+        let parameters = names
+            .map(|name| parameter(name, "path", true, None))
+            .collect();
+        Self {
+            path,
+            method,
+            id,
+            summary,
+            needs: "Needs the scope `hub:admin`.",
+            parameters,
+            request: None,
+            response: ("204", None),
+        }
+    }
+
+    fn query(mut self, parameters: &[Value]) -> Self {
+        self.parameters.extend_from_slice(parameters);
+        self
+    }
+
+    fn takes<T: JsonSchema>(mut self) -> Self {
+        self.request = Some(schema_of::<T>());
+        self
+    }
+
+    /// Who may do it, where it is no administrator.
+    fn for_whom(mut self, needs: &'static str) -> Self {
+        self.needs = needs;
+        self
+    }
+
+    fn gives(mut self, status: &'static str, schema: Value) -> Self {
+        self.response = (status, Some(schema));
+        self
+    }
+
+    fn add_to(self, paths: &mut Map<String, Value>) {
+        let mut out = Map::new();
+        out.insert("operationId".into(), self.id.into());
+        out.insert("tags".into(), json!(["hub"]));
+        out.insert("summary".into(), self.summary.into());
+        let about = format!("{}. {}", self.summary, self.needs);
+        out.insert("description".into(), about.into());
+        out.insert("parameters".into(), self.parameters.into());
+        if let Some(Value::Object(schema)) = self.request {
+            out.insert("requestBody".into(), body(&schema));
+        }
+        out.insert(
+            "responses".into(),
+            responses(self.response.0, self.response.1.as_ref()),
+        );
+        add(paths, self.path, self.method, out);
+    }
+}
+
+/// Adds what calls no tool: administration, and events.
+pub fn operations(paths: &mut Map<String, Value>) {
+    let list = |item: Value| {
+        let items = json!({"type": "array", "items": item});
+        let properties = json!({"items": items, "next_cursor": {"type": "string"}});
+        json!({"type": "object", "required": ["items"], "properties": properties})
+    };
+    let page = query_of::<Page>();
+    let named = list(schema_of::<Named>());
+    let member = json!({"type": "object", "properties": {
+        "project_id": {"type": "string"}, "agent_id": {"type": "string"}}});
+    let mut with_token = schema_of::<TokenInfo>();
+    if let Some(properties) = with_token
+        .get_mut("properties")
+        .and_then(Value::as_object_mut)
+    {
+        let about = "The token. It is not shown again.";
+        properties.insert(
+            "token".into(),
+            json!({"type": "string", "description": about}),
+        );
+    }
+    let of = Operation::new;
+    let projects = "/api/v1/projects";
+    let agents = "/api/v1/agents";
+    let members = "/api/v1/projects/{project_id}/members";
+    let one_member = "/api/v1/projects/{project_id}/members/{agent_id}";
+    let tokens = "/api/v1/tokens";
+    let operations = [
+        of("get", projects, "list_projects", "List projects")
+            .query(&page)
+            .gives("200", named.clone()),
+        of("post", projects, "create_project", "Create a project")
+            .takes::<NewNamed>()
+            .gives("201", schema_of::<NewNamed>()),
+        of("get", agents, "list_agents", "List agents")
+            .query(&page)
+            .gives("200", named.clone()),
+        of("post", agents, "create_agent", "Create an agent")
+            .takes::<NewNamed>()
+            .gives("201", schema_of::<NewNamed>()),
+        of("get", members, "list_members", "List a project's members")
+            .query(&page)
+            .gives("200", named),
+        of("put", one_member, "add_member", "Make an agent a member").gives("200", member),
+        of("delete", one_member, "remove_member", "End a membership"),
+        of(
+            "get",
+            tokens,
+            "list_tokens",
+            "List tokens, without the tokens themselves",
+        )
+        .query(&page)
+        .gives("200", list(schema_of::<TokenInfo>())),
+        of(
+            "post",
+            tokens,
+            "create_token",
+            "Create a token, which is shown this once",
+        )
+        .takes::<NewToken>()
+        .gives("201", with_token.clone()),
+        of(
+            "post",
+            "/api/v1/tokens/{token_id}/rotate",
+            "rotate_token",
+            "Give a token a new text, which is shown this once; the old one works for a while",
+        )
+        .takes::<Rotation>()
+        .gives("200", with_token),
+        of(
+            "delete",
+            "/api/v1/tokens/{token_id}",
+            "revoke_token",
+            "Revoke a token at once",
+        ),
+        of(
+            "get",
+            "/api/v1/audit",
+            "query_audit",
+            "Find calls in the audit log, newest first",
+        )
+        .query(&query_of::<audit::Query>())
+        .query(&page)
+        .gives("200", list(schema_of::<audit::Record>())),
+        of(
+            "get",
+            "/api/v1/projects/{project_id}/events",
+            "list_events",
+            "Follow what changes in a project: a page of events, or with Accept: text/event-stream each as it happens",
+        )
+        .for_whom("For every token of the project: it is shown what it may read.")
+        .query(&query_of::<EventFilter>())
+        .query(&query_of::<Part>())
+        .gives("200", schema_of::<EventPage>()),
+        of(
+            "post",
+            "/api/v1/backups",
+            "create_backup",
+            "Make a backup in the data directory's folder backups",
+        )
+        .gives("201", schema_of::<Made>()),
+    ];
+    for operation in operations {
+        operation.add_to(paths);
+    }
+}
