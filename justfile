@@ -15,7 +15,7 @@ test:
 conformance:
     tests/conformance/run
 
-# the official SDKs, the llm command and Claude Code against /v1 (fetches them with pip and npm, once)
+# the official SDKs, the llm command and Claude Code against /v1, MCP's own by OAuth (fetches them with pip and npm, once)
 sdks *words:
     tests/sdks/run "" {{words}}
 

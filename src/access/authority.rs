@@ -2,7 +2,7 @@
 
 use std::{
     collections::HashMap,
-    sync::{Arc, Mutex, PoisonError},
+    sync::{Arc, Mutex, PoisonError, RwLock},
     time::Duration,
 };
 
@@ -10,8 +10,9 @@ use super::{
     Audience, LimitsConfig, Place, Principal, Source,
     grant::{Allow, Grant},
     jwt::{Issuers, Refused, Unavailable},
-    oauth,
-    quota::Quota,
+    limit_store, oauth,
+    quota::{Exceeded, Permits, Quota},
+    rules::{Call, Rules},
     scope::Scopes,
     store,
     token::{Kind, Token},
@@ -51,6 +52,17 @@ pub enum Denied {
     Db(#[from] DbError),
 }
 
+/// Why a call is not let in now.
+#[derive(Debug, thiserror::Error)]
+pub enum LimitError {
+    /// It would be too much.
+    #[error(transparent)]
+    Exceeded(#[from] Exceeded),
+    /// It cannot be told.
+    #[error(transparent)]
+    Db(#[from] DbError),
+}
+
 /// Authenticates bearers and keeps their tokens.
 #[derive(Debug)]
 pub struct Authority {
@@ -60,10 +72,11 @@ pub struct Authority {
     pub(super) tools: Vec<&'static str>,
     /// By token hash. Holds known tokens only, so that guesses cannot fill it.
     known: TtlCache<String, Known>,
-    /// By token id: whether it is neither revoked nor gone.
+    /// By the id of a token or a delegation: whether it is neither revoked nor gone.
     live: TtlCache<Arc<str>, bool>,
     issuers: Issuers,
     quotas: Mutex<Quotas>,
+    rules: RwLock<Arc<Rules>>,
 }
 
 /// Whom a token speaks for.
@@ -99,6 +112,7 @@ impl Authority {
             known: TtlCache::new(BELIEF),
             live: TtlCache::new(BELIEF),
             issuers: Issuers::default(),
+            rules: RwLock::new(Arc::new(Rules::new(&limits.rules))),
             quotas: Mutex::new(Quotas {
                 limits,
                 by_token: HashMap::new(),
@@ -137,8 +151,9 @@ impl Authority {
             Kind::Refresh | Kind::Code => return Err(Denied::Token),
         };
         let principal = Arc::clone(&known.principal);
-        self.live
-            .put_since(asked.1, Arc::clone(&principal.id), true);
+        if let Some(id) = principal.source.ends_with(&principal.id) {
+            self.live.put_since(asked.1, Arc::clone(id), true);
+        }
         self.known.put_since(asked.0, hash, known);
         Ok(principal)
     }
@@ -167,6 +182,7 @@ impl Authority {
             grant,
             expires_ms: row.expires_ms,
             quota: self.quota(&id),
+            owner: Arc::clone(&id),
             source: Source::Token,
             audience: Audience::Any,
             id,
@@ -188,8 +204,9 @@ impl Authority {
             .map_or(row.expires_ms, |at| at.min(row.expires_ms));
         let until = ends.min(found.access_expires_ms);
         let revoked = row.revoked_ms.or(found.token_revoked_ms).is_some();
+        let id: Arc<str> = oauth::principal_id(&found).into();
         if revoked || expired(Some(until), now) {
-            return Err(Denied::Ended(row.id.as_str().into()));
+            return Err(Denied::Ended(id));
         }
         self.touch(&row.token_id, found.token_last_used_ms, now);
         let person = stored_grant(
@@ -201,13 +218,15 @@ impl Authority {
             [&found.token_tools_allow, &found.token_tools_deny],
         )?;
         let place = Place::parse(&row.place).ok_or(Denied::Token)?;
+        let owner: Arc<str> = row.token_id.as_str().into();
         let principal = Principal {
-            id: row.id.as_str().into(),
+            id,
             name: format!("{} by {}", row.client_name, found.token_name).into(),
             grant: oauth::grant(&found, person).ok_or(Denied::Token)?,
             expires_ms: Some(ends),
-            quota: self.quota(&row.token_id.as_str().into()),
-            source: Source::Delegation,
+            quota: self.quota(&owner),
+            owner,
+            source: Source::Delegation(row.id.as_str().into()),
             audience: Audience::Place(place),
         };
         Ok(Known {
@@ -230,6 +249,7 @@ impl Authority {
         Ok(Arc::new(Principal {
             name: Arc::clone(&identity.id),
             quota: self.quota(&identity.id),
+            owner: Arc::clone(&identity.id),
             grant: identity.grant,
             expires_ms: Some(identity.expires_ms),
             source: Source::Issuer,
@@ -256,17 +276,19 @@ impl Authority {
         if expired(principal.expires_ms, self.clock.now()) {
             return Ok(false);
         }
-        if let Some(live) = self.live.get(&*principal.id) {
+        let Some(id) = principal.source.ends_with(&principal.id) else {
+            return Ok(true);
+        };
+        if let Some(live) = self.live.get(&**id) {
             return Ok(live);
         }
         let asked = self.live.mark();
-        let live = match principal.source {
-            Source::Token => store::is_live(&self.db, &principal.id).await?,
-            Source::Delegation => oauth::is_live(&self.db, &principal.id, self.clock.now()).await?,
-            // Nothing but its time ends it.
-            Source::Issuer => return Ok(true),
+        let live = if principal.source == Source::Token {
+            store::is_live(&self.db, id).await?
+        } else {
+            oauth::is_live(&self.db, id, self.clock.now()).await?
         };
-        self.live.put_since(asked, Arc::clone(&principal.id), live);
+        self.live.put_since(asked, Arc::clone(id), live);
         Ok(live)
     }
 
@@ -280,7 +302,31 @@ impl Authority {
     pub fn set_limits(&self, limits: &LimitsConfig) {
         let mut quotas = self.quotas.lock().unwrap_or_else(PoisonError::into_inner);
         quotas.by_token.values().for_each(|quota| quota.set(limits));
+        let mut rules = self.rules.write().unwrap_or_else(PoisonError::into_inner);
+        if quotas.limits.rules != limits.rules {
+            *rules = Arc::new(Rules::new(&limits.rules));
+        }
         quotas.limits = limits.clone();
+    }
+
+    /// Takes a place for one call: in its token's share of the hub, and in that of each rule that counts it.
+    pub async fn enter(&self, call: &Call<'_>) -> Result<Permits, LimitError> {
+        let principal = call.principal;
+        let mut permits = vec![principal.quota.enter()?];
+        let rules = Arc::clone(&self.rules.read().unwrap_or_else(PoisonError::into_inner));
+        for quota in rules.quotas(call) {
+            permits.push(quota.enter()?);
+        }
+        // Hubs that share a database share the rates.
+        if let Db::Postgres(_) = self.db {
+            for permit in &permits {
+                if let Some(rate) = permit.rate() {
+                    let wait = limit_store::take(&self.db, permit.subject(), rate).await?;
+                    wait.map_or(Ok(()), |wait| Err(Exceeded::Rate(wait)))?;
+                }
+            }
+        }
+        Ok(Permits(permits))
     }
 
     /// The share of `owner`, a service token or somebody of another issuer.
@@ -292,7 +338,7 @@ impl Authority {
         }
         let quota = by_token
             .entry(Arc::clone(owner))
-            .or_insert_with(|| Arc::new(Quota::new(limits)));
+            .or_insert_with(|| Arc::new(Quota::new(owner, limits)));
         Arc::clone(quota)
     }
 }

@@ -5,9 +5,11 @@ mod config;
 pub mod grant;
 pub mod jwt;
 pub mod key;
+mod limit_store;
 pub mod oauth;
 mod place;
 pub mod quota;
+mod rules;
 pub mod scope;
 mod store;
 pub mod token;
@@ -16,41 +18,17 @@ pub mod tools;
 
 use std::sync::Arc;
 
-use schemars::JsonSchema;
-use serde::{Deserialize, Serialize};
-
-pub use authority::{Authority, Denied};
+pub use authority::{Authority, Denied, LimitError};
 pub use config::AuthConfig;
 pub use grant::Allow;
 use grant::Grant;
 pub use place::{Audience, Place};
 use quota::Quota;
+pub use rules::{Call, LimitRule, LimitsConfig};
 pub use scope::{Access, ServerId};
 pub use tokens::{BadToken, NewToken, Rotation, TokenInfo};
 
 use crate::base::clock::Millis;
-
-/// `[limits]` of config.toml: what one principal may ask for.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields, default)]
-pub struct LimitsConfig {
-    /// Calls a minute for each token; 0 for no limit.
-    pub calls_per_minute: u32,
-    /// Calls at the same time for each token.
-    pub concurrent_calls: u32,
-    /// Threads for blocking work (git, search, parsing); 0 for twice the number of processors.
-    pub blocking_threads: usize,
-}
-
-impl Default for LimitsConfig {
-    fn default() -> Self {
-        Self {
-            calls_per_minute: 0,
-            concurrent_calls: 256,
-            blocking_threads: 0,
-        }
-    }
-}
 
 /// An authenticated subject.
 #[derive(Debug)]
@@ -65,6 +43,8 @@ pub struct Principal {
     pub expires_ms: Option<Millis>,
     /// Its share of the hub.
     pub quota: Arc<Quota>,
+    /// Whose share that is: the service token behind it, or the principal itself.
+    pub owner: Arc<str>,
     /// Where it comes from.
     pub source: Source,
     /// Where its token is good.
@@ -72,14 +52,25 @@ pub struct Principal {
 }
 
 /// What a principal's token is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Source {
     /// A service token.
     Token,
-    /// An access token of the hub's own authorization server.
-    Delegation,
+    /// An access token of the hub's own authorization server, by the delegation with this id.
+    Delegation(Arc<str>),
     /// A JWT of another issuer.
     Issuer,
+}
+
+impl Source {
+    /// The id of what it ends with, before its time; nothing where it cannot be ended. `own` is the principal's.
+    fn ends_with<'a>(&'a self, own: &'a Arc<str>) -> Option<&'a Arc<str>> {
+        match self {
+            Self::Token => Some(own),
+            Self::Delegation(id) => Some(id),
+            Self::Issuer => None,
+        }
+    }
 }
 
 /// The id of the hub itself; no token has one like it.
@@ -99,7 +90,8 @@ impl Principal {
                 tools: tools::ToolFilter::default(),
             },
             expires_ms: None,
-            quota: Arc::new(Quota::new(&LimitsConfig::default())),
+            quota: Arc::new(Quota::new(HUB, &LimitsConfig::default())),
+            owner: HUB.into(),
             source: Source::Token,
             audience: Audience::Any,
         }

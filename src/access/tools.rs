@@ -44,7 +44,7 @@ pub fn check(entry: &str, known: &[&'static str]) -> Result<(), String> {
 }
 
 /// Whether `name` is `pattern`, where each `*` stands for any text.
-fn matches(pattern: &str, name: &str) -> bool {
+pub fn matches(pattern: &str, name: &str) -> bool {
     let Some((head, rest)) = pattern.split_once('*') else {
         return pattern == name;
     };

@@ -1,5 +1,6 @@
 //! Floor 6: settings. Defaults < `config.toml` < environment (`SYNDARIX__SECTION__KEY`); section types live with their owner.
 
+mod check;
 mod explain;
 mod live;
 mod schema;
@@ -7,7 +8,7 @@ mod servers;
 mod show;
 mod source;
 
-use std::{net::SocketAddr, path::PathBuf};
+use std::path::PathBuf;
 
 use figment::{
     Figment,
@@ -27,8 +28,7 @@ use crate::{
     audit::AuditConfig,
     db::DatabaseConfig,
     edge::{HttpConfig, McpConfig},
-    observe::{self, ObserveConfig},
-    servers::{knowledge_base, llm_gateway::setup},
+    observe::ObserveConfig,
     tool::EventsConfig,
 };
 use explain::Text;
@@ -146,62 +146,6 @@ impl Settings {
         };
         settings.check(&text)?;
         Ok(settings)
-    }
-
-    fn check(&self, text: &Text) -> anyhow::Result<()> {
-        let address = |path: &[&str], value: &str| {
-            value.parse::<SocketAddr>().map(|_| ()).map_err(|_| {
-                let next = "is no address and port: write it like \"127.0.0.1:9000\"";
-                text.wrong(path, &format!("{value:?} {next}"))
-            })
-        };
-        address(&["http", "listen"], &self.http.listen)?;
-        for server in ServerId::ALL {
-            if let Some(listen) = self.listen(server) {
-                address(&["servers", server.as_str(), "listen"], &listen)?;
-            }
-        }
-        self.check_auth(text)?;
-        observe::log_filter(&self.observe)
-            .map_err(|error| text.wrong(&["observe", "log"], &error.to_string()))?;
-        // They say the place themselves.
-        let placed = |error: &str| {
-            let (path, problem) = error.split_once(": ").unwrap_or(("", error));
-            let path: Vec<&str> = path
-                .split(['.', '/', '[', ']'])
-                .filter(|p| !p.is_empty())
-                .collect();
-            text.wrong(&path, problem)
-        };
-        let on = |server| self.servers.common(server).enabled;
-        if on(ServerId::LlmGateway) {
-            setup::check(&self.servers.llm_gateway).map_err(|error| placed(&error))?;
-        }
-        if on(ServerId::KnowledgeBase) {
-            knowledge_base::check(&self.servers.knowledge_base).map_err(|error| placed(&error))?;
-        }
-        self.database
-            .kind()
-            .map_err(|error| text.wrong(&["database", "url"], &error.to_string()))?;
-        Ok(())
-    }
-
-    fn check_auth(&self, text: &Text) -> anyhow::Result<()> {
-        for (name, issuer) in &self.auth.issuers {
-            let plain = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || b"-_".contains(&b);
-            if name.is_empty() || !name.bytes().all(plain) {
-                let problem = "must be named by a-z, 0-9, '-' and '_'";
-                return Err(text.wrong(&["auth", "issuers", name], problem));
-            }
-            issuer.check().map_err(|(field, problem)| {
-                text.wrong(&["auth", "issuers", name, field], &problem)
-            })?;
-        }
-        if self.auth.oauth.enabled && !self.http.is_safe_for_browsers() {
-            let problem = "needs http.public_url = \"https://…\": whoever gives consent in a browser must reach this hub, and no other";
-            return Err(text.wrong(&["auth", "oauth", "enabled"], problem));
-        }
-        Ok(())
     }
 
     /// The same hub for programs of this machine only: one port, on loopback, of the system's choice.

@@ -138,6 +138,7 @@ pub async fn authenticate(
                 Ok(request) => next.run(request).await,
                 Err(response) => response,
             };
+            tell_limit(response.headers_mut(), &principal);
             if let Some(Lacking(scope)) = response.extensions_mut().remove() {
                 let site = site.as_deref().unwrap_or_default();
                 let hints = oauth::hints(&hub, site, place, &path, Some(&scope));
@@ -156,6 +157,28 @@ pub async fn authenticate(
             response
         }
         Err(error) => Problem::new(error, request_id(&request)).into(),
+    }
+}
+
+/// Tells a token whose calls are limited how it stands (draft-ietf-httpapi-ratelimit-headers).
+fn tell_limit(headers: &mut HeaderMap, principal: &Principal) {
+    let Some(standing) = principal.quota.standing() else {
+        return;
+    };
+    let reset = standing.reset.as_secs_f64().ceil();
+    for (name, value) in [
+        (
+            "ratelimit-policy",
+            format!("\"calls\";q={};w=60", standing.limit),
+        ),
+        (
+            "ratelimit",
+            format!("\"calls\";r={};t={reset}", standing.remaining),
+        ),
+    ] {
+        if let Ok(value) = HeaderValue::from_str(&value) {
+            headers.insert(name, value);
+        }
     }
 }
 

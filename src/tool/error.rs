@@ -6,7 +6,7 @@ use serde::Serialize;
 use serde_json::{Map, Value, json};
 
 use crate::{
-    access::BadToken,
+    access::{BadToken, LimitError, quota::Exceeded},
     base::paging::BadCursor,
     db::{DbError, sqlx_is_full},
 };
@@ -307,6 +307,21 @@ impl From<DbError> for ToolError {
                 Self::unavailable("the hub is stopping: repeat the call when it is back")
             }
             other => Self::internal(other),
+        }
+    }
+}
+
+impl From<Exceeded> for ToolError {
+    fn from(exceeded: Exceeded) -> Self {
+        Self::new(Code::RateLimited, exceeded.to_string()).retry_after(exceeded.wait())
+    }
+}
+
+impl From<LimitError> for ToolError {
+    fn from(error: LimitError) -> Self {
+        match error {
+            LimitError::Exceeded(exceeded) => exceeded.into(),
+            LimitError::Db(error) => error.into(),
         }
     }
 }

@@ -1,7 +1,7 @@
 //! The one pipeline: **admit** (live token, scope, project, agent, quota, audit start) → **guard** (deadline,
 //! cancellation, panics) → **settle** (audit end, metrics). Nothing here is generic over tools: it is compiled once.
 
-use std::{future::Future, panic::AssertUnwindSafe, sync::Arc, time::Duration};
+use std::{future::Future, panic::AssertUnwindSafe, sync::Arc};
 
 use futures::FutureExt;
 use serde_json::json;
@@ -13,10 +13,7 @@ use super::{
     running::Counted,
 };
 use crate::{
-    access::{
-        Principal,
-        quota::{Exceeded, Permit},
-    },
+    access::{self, Principal, quota::Permits},
     audit::{Entry, Origin, Outcome},
     base::{
         ids::{AgentId, ProjectId, new_id},
@@ -57,7 +54,7 @@ pub struct Admitted {
     pub ctx: Ctx,
     entry: Option<Entry>,
     started: Instant,
-    _permit: Option<Permit>,
+    permits: Option<Permits>,
     _running: Counted,
 }
 
@@ -92,7 +89,7 @@ impl Registry {
             .check(&asked.principal, &asked.spec, asked.delegated, asked.named)
             .await;
         match checked {
-            Ok((scope, permit)) => {
+            Ok((scope, permits)) => {
                 let task = asked.spec.task.filter(|_| asked.background);
                 let own = started + task.unwrap_or(asked.spec.deadline);
                 let running = self.running().start(asked.spec.server);
@@ -113,7 +110,7 @@ impl Registry {
                     ctx,
                     entry: Some(entry),
                     started,
-                    _permit: permit,
+                    permits,
                     _running: running,
                 };
                 if writes && let Some(entry) = &admitted.entry {
@@ -139,7 +136,7 @@ impl Registry {
         spec: &Spec,
         delegated: Option<Access>,
         named: Result<(Arc<str>, Arc<str>), ToolError>,
-    ) -> Result<(Scope, Option<Permit>), ToolError> {
+    ) -> Result<(Scope, Option<Permits>), ToolError> {
         // The hub's own upkeep has no token, and goes on for members that have left.
         let own = principal.is_hub();
         if !own && !self.authority().is_live(principal).await? {
@@ -180,11 +177,17 @@ impl Registry {
             return Err(no_such_scope());
         }
         // A call between servers runs on its caller's place: taking another could wait for itself.
-        let permit = match delegated {
-            Some(_) => None,
-            None => Some(principal.quota.enter().map_err(busy)?),
+        let permits = if delegated.is_some() {
+            None
+        } else {
+            let call = access::Call {
+                principal,
+                scope: &scope,
+                tool: spec.name,
+            };
+            Some(self.authority().enter(&call).await?)
         };
-        Ok((scope, permit))
+        Ok((scope, permits))
     }
 
     /// Writes how a call ended.
@@ -213,6 +216,13 @@ impl Admitted {
                 let message = "the call ran out of time: ask for less at once, or try again later";
                 Err(ToolError::new(Code::DeadlineExceeded, message))
             }
+        }
+    }
+
+    /// Counts the bytes of what went in and came out, where they are limited.
+    pub fn charge(&self, sizes: impl FnOnce() -> u64) {
+        if let Some(permits) = self.permits.as_ref().filter(|p| p.count_bytes()) {
+            permits.charge(sizes());
         }
     }
 
@@ -257,20 +267,4 @@ fn measure(entry: &mut Entry, started: Instant) {
     metrics::histogram!("syndarix_call_seconds", "server" => server.clone())
         .record(took.as_secs_f64());
     metrics::counter!("syndarix_calls_total", "server" => server, "tool" => tool, "outcome" => outcome).increment(1);
-}
-
-fn busy(exceeded: Exceeded) -> ToolError {
-    match exceeded {
-        Exceeded::Rate(wait) => ToolError::new(
-            Code::RateLimited,
-            "this token made too many calls: wait, then repeat the call",
-        )
-        .retry_after(wait),
-        Exceeded::Concurrency(max) => {
-            let message = format!(
-                "this token has {max} calls running, which is its limit: wait for one to end"
-            );
-            ToolError::new(Code::RateLimited, message).retry_after(Duration::from_secs(1))
-        }
-    }
 }

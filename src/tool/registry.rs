@@ -184,7 +184,9 @@ impl Registry {
         let admitted = self
             .admit(request(tool.spec(), caller, named, arguments))
             .await?;
+        admitted.charge(|| size(&args));
         let done = admitted.guard(paged(tool, &admitted.ctx, args)).await;
+        admitted.charge(|| done.as_ref().map_or(0, size));
         admitted.settle(done.as_ref().err());
         done
     }
@@ -356,4 +358,22 @@ fn name(
         }
         (Some(_), _, _) => Err(ToolError::invalid(format!("/{field}"), "must be a string")),
     }
+}
+
+/// Bytes of `value` as JSON.
+fn size(value: &impl serde::Serialize) -> u64 {
+    #[derive(Default)]
+    struct Counted(u64);
+    impl std::io::Write for Counted {
+        fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+            self.0 += bytes.len() as u64;
+            Ok(bytes.len())
+        }
+        fn flush(&mut self) -> std::io::Result<()> {
+            Ok(())
+        }
+    }
+    let mut counted = Counted::default();
+    let written = serde_json::to_writer(&mut counted, value);
+    written.map_or(0, |()| counted.0)
 }

@@ -227,7 +227,15 @@ impl Registry {
         let kept = || redact::arguments(&wire.arguments(&request), wire.spec().content).to_string();
         let arguments = self.audit().keeps_arguments().then(kept);
         let admitted = self.admit_pinned(wire.spec(), caller, arguments).await?;
+        admitted.charge(|| request.body.len() as u64);
         let done = admitted.guard(wire.run(&admitted.ctx, request)).await;
+        if let Ok(WireReply {
+            body: WireBody::Whole(whole),
+            ..
+        }) = &done
+        {
+            admitted.charge(|| whole.len() as u64);
+        }
         match done {
             Ok(WireReply {
                 status,
@@ -259,7 +267,10 @@ fn watched(
             .guard(async { stream.next().await.transpose() })
             .await;
         match next {
-            Ok(Some(bytes)) => Some((Ok(bytes), Some((admitted, stream)))),
+            Ok(Some(bytes)) => {
+                admitted.charge(|| bytes.len() as u64);
+                Some((Ok(bytes), Some((admitted, stream))))
+            }
             Ok(None) => {
                 admitted.settle(None);
                 None

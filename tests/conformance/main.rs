@@ -69,7 +69,8 @@ fn anybody() -> Arc<Principal> {
             tools: ToolFilter::default(),
         },
         expires_ms: None,
-        quota: Arc::new(Quota::new(&LimitsConfig::default())),
+        quota: Arc::new(Quota::new("anybody", &LimitsConfig::default())),
+        owner: "anybody".into(),
         source: Source::Token,
         audience: Audience::Any,
     })

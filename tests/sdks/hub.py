@@ -32,6 +32,7 @@ class Hub:
         config = '[http]\nlisten = "127.0.0.1:0"\n'
         for server in SERVERS:
             config += f'[servers.{server}]\nlisten = "127.0.0.1:0"\n'
+        config += "[auth.oauth]\nenabled = true\nregistrations_per_minute = 100\n"
         (folder / "config.toml").write_text(config + PROVIDERS.format(url=upstream.url))
         (folder / "key").write_text(KEY)
         self.log = folder / "hub.log"

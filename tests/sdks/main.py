@@ -2,7 +2,7 @@
 
 import pathlib, sys, tempfile
 
-import anthropic_checks, anthropic_errors, openai_checks, openai_errors, programs, responses_checks
+import anthropic_checks, anthropic_errors, oauth_checks, openai_checks, openai_errors, programs, responses_checks
 from hub import Hub
 from upstream import Upstream
 
@@ -12,7 +12,7 @@ with tempfile.TemporaryDirectory() as folder:
     upstream = Upstream()
     hub = Hub(binary, f"{folder}/hub", upstream)
     try:
-        for part in (openai_checks, openai_errors, responses_checks, anthropic_checks, anthropic_errors, programs):
+        for part in (openai_checks, openai_errors, responses_checks, anthropic_checks, anthropic_errors, programs, oauth_checks):
             good, bad = part.suite.run(part.cases(hub, upstream), only)
             passed, failed = passed + good, failed + bad
     finally:

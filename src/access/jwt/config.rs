@@ -94,10 +94,13 @@ impl IssuerConfig {
         for (field, empty) in [
             ("algorithms", self.algorithms.is_empty()),
             ("types", self.types.is_empty()),
-            ("grants", self.grants.is_empty()),
+            // Where there are none, the file has no place for them.
+            ("issuer", self.grants.is_empty()),
         ] {
             if empty {
-                return Err((field, "is empty: no token would be accepted".to_owned()));
+                let problem =
+                    "has no algorithms, types or grants: none of its tokens would be accepted";
+                return Err((field, problem.to_owned()));
             }
         }
         self.grants.iter().try_for_each(GrantConfig::check)

@@ -155,7 +155,7 @@ impl OAuthServer {
             expires_ms: stored.expires_ms,
             revoked_ms: None,
         };
-        store::access(self.db(), row, stored).await?;
+        store::insert(self.db(), row, store::First::Access(stored)).await?;
         Ok(Issued {
             access,
             expires_in_s: self.config.access_token_s,

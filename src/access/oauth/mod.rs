@@ -24,7 +24,7 @@ use super::{
     Authority, Place, Principal,
     grant::{Allow, Grant},
     scope::Scopes,
-    token::{Kind, Token},
+    token::{Kind, Token, hex},
 };
 use crate::{
     base::{
@@ -201,7 +201,7 @@ impl OAuthServer {
             challenge: asked.challenge.clone(),
             expires_ms: now + CODE_MS,
         };
-        store::insert(self.db(), row, Some(stored)).await?;
+        store::insert(self.db(), row, store::First::Code(stored)).await?;
         Ok(code)
     }
 
@@ -217,6 +217,15 @@ impl OAuthServer {
             }
         }
     }
+}
+
+/// The principal of what clients get: whose token it stands on, and which client it is. It is the same for the next consent, so
+/// that a client which asks for a scope more goes on with its sessions.
+pub(super) fn principal_id(found: &Found) -> String {
+    let row = &found.delegation;
+    let hash = ring::digest::digest(&ring::digest::SHA256, row.client_id.as_bytes());
+    let client: String = hex(hash.as_ref()).chars().take(16).collect();
+    format!("{}.{client}", row.token_id)
 }
 
 /// What is left of `asked` for somebody who has `own`, in `place`. What is left whole keeps its name.

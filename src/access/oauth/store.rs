@@ -68,7 +68,16 @@ pub enum Redeemed {
     Replayed(Row),
 }
 
-pub async fn insert(db: &Db, row: Row, code: Option<Code>) -> Result<(), DbError> {
+/// What a delegation begins with.
+#[derive(Debug)]
+pub enum First {
+    /// A code that its client has to fetch its tokens with.
+    Code(Code),
+    /// An access token.
+    Access(Access),
+}
+
+pub async fn insert(db: &Db, row: Row, first: First) -> Result<(), DbError> {
     db.write(move |mut tx| {
         Box::pin(async move {
             let id = row.id.clone();
@@ -77,36 +86,15 @@ pub async fn insert(db: &Db, row: Row, code: Option<Code>) -> Result<(), DbError
             on_tx!(tx, c => sqlx::query(sql).bind(row.id).bind(row.token_id).bind(row.client_id).bind(row.client_name)
                 .bind(row.place).bind(row.projects).bind(row.agents).bind(row.scopes).bind(row.created_ms).bind(row.expires_ms)
                 .execute(&mut **c).await.map(|_| ()))?;
-            if let Some(code) = code {
-                let sql = "insert into oauth_code (hash, delegation_id, redirect_uri, challenge, expires_ms) \
-                           values ($1, $2, $3, $4, $5)";
-                on_tx!(tx, c => sqlx::query(sql).bind(code.hash).bind(id).bind(code.redirect_uri).bind(code.challenge)
-                    .bind(code.expires_ms).execute(&mut **c).await.map(|_| ()))?;
-            }
+            let code = match first {
+                First::Code(code) => code,
+                First::Access(access) => return store_access(&mut tx, &id, access).await,
+            };
+            let sql = "insert into oauth_code (hash, delegation_id, redirect_uri, challenge, expires_ms) \
+                       values ($1, $2, $3, $4, $5)";
+            on_tx!(tx, c => sqlx::query(sql).bind(code.hash).bind(id).bind(code.redirect_uri).bind(code.challenge)
+                .bind(code.expires_ms).execute(&mut **c).await.map(|_| ()))?;
             Ok(())
-        })
-    })
-    .await
-}
-
-/// Stores `access` for the delegation of `row`'s token, client, place and scopes, which is made or lasts on until `row` ends.
-pub async fn access(db: &Db, row: Row, access: Access) -> Result<(), DbError> {
-    let sql = "select * from oauth_delegation where token_id = $1 and client_id = $1 and place = $2 and scopes = $3 \
-               and revoked_ms is null order by id limit 1";
-    let found: Option<Row> = on_db!(db, pool => sqlx::query_as(sql).bind(&row.token_id).bind(&row.place).bind(&row.scopes)
-        .fetch_optional(pool).await)?;
-    let id = if let Some(found) = found {
-        found.id
-    } else {
-        let id = row.id.clone();
-        insert(db, row.clone(), None).await?;
-        id
-    };
-    db.write(move |mut tx| {
-        Box::pin(async move {
-            let sql = "update oauth_delegation set expires_ms = $2 where id = $1";
-            on_tx!(tx, c => sqlx::query(sql).bind(&id).bind(row.expires_ms).execute(&mut **c).await.map(|_| ()))?;
-            store_access(&mut tx, &id, access).await
         })
     })
     .await

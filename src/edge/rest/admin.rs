@@ -144,7 +144,9 @@ pub(super) async fn on_record<R>(
         arguments: None,
     };
     let allowed = refused.is_none();
-    let done = if let Some(error) = refused {
+    let done = if let Err(exceeded) = who.quota.administer() {
+        Err(exceeded.into())
+    } else if let Some(error) = refused {
         Err(error)
     } else {
         if what.access > Access::Read {

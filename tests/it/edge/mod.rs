@@ -3,6 +3,7 @@
 mod aggregate;
 mod bad_input;
 mod hygiene;
+mod limits;
 mod load;
 mod offers;
 mod proxies;

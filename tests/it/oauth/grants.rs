@@ -59,7 +59,7 @@ async fn a_code_gives_a_token_that_is_good_at_its_endpoint_and_does_what_was_agr
 #[tokio::test]
 async fn a_code_is_for_its_client_its_verifier_and_one_time() {
     let hub = Hub::with(settings()).await;
-    let (person, _) = hub.token(&["*"], &["*"], &["mcp:write"]).await;
+    let (person, id) = hub.token(&["*"], &["*"], &["mcp:write"]).await;
     let issues = hub.own["issues"].clone();
     let client = Client::new(&hub, &format!("{issues}/mcp")).await;
     let other = Client::new(&hub, &format!("{issues}/mcp")).await;
@@ -115,7 +115,7 @@ async fn a_code_is_for_its_client_its_verifier_and_one_time() {
         ended[0]["principal_id"]
             .as_str()
             .unwrap()
-            .starts_with("del_"),
+            .starts_with(&format!("{id}.")),
         "{ended:?}"
     );
     let asked = hub

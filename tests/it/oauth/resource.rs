@@ -126,7 +126,7 @@ async fn behind_a_proxy_the_public_url_is_the_one_that_counts() {
 async fn a_client_that_lacks_a_scope_is_told_which() {
     let hub = Hub::with(settings()).await;
     hub.project("demo", &["ann"]).await;
-    let (reader, _) = hub.token(&["demo"], &["ann"], &["issues:read"]).await;
+    let (reader, id) = hub.token(&["demo"], &["ann"], &["issues:read"]).await;
     let issues = hub.own["issues"].clone();
     let client = Client::new(&hub, &format!("{issues}/mcp")).await;
     let (access, _) = client.dance(&reader).await;
@@ -151,7 +151,7 @@ async fn a_client_that_lacks_a_scope_is_told_which() {
         refused[0]["principal_id"]
             .as_str()
             .unwrap()
-            .starts_with("del_"),
+            .starts_with(&format!("{id}.")),
         "{refused:?}"
     );
 
