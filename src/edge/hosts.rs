@@ -25,9 +25,9 @@ pub fn is_public_host(host: &str, config: &HttpConfig) -> bool {
     name_of(host).is_some_and(|name| is_public(&name, config))
 }
 
-/// Whether `host` is one that the hub answers to, its port apart.
+/// Whether `host`, its port apart, is one that the hub is known to have: not whatever it may be called by.
 pub fn is_own_host(host: &str, config: &HttpConfig) -> bool {
-    name_of(host).is_some_and(|name| is_ours(&name, config))
+    name_of(host).is_some_and(|name| is_known(&name, config))
 }
 
 /// Checks the host that a request names, and its `Origin`.
@@ -92,18 +92,20 @@ fn is_public(host: &str, config: &HttpConfig) -> bool {
 }
 
 fn is_ours(host: &str, config: &HttpConfig) -> bool {
+    is_known(host, config) || config.allowed_hosts.iter().any(|allowed| allowed == "*")
+}
+
+fn is_known(host: &str, config: &HttpConfig) -> bool {
     let listen = config
         .listen
         .rsplit_once(':')
         .map_or("", |(host, _)| host)
         .trim_matches(['[', ']']);
+    let allowed = |allowed: &String| name_of(allowed).is_some_and(|name| name == host);
     is_loopback(host)
         || (host == listen && !host.is_empty())
         || is_public(host, config)
-        || config
-            .allowed_hosts
-            .iter()
-            .any(|allowed| name_of(allowed).is_some_and(|name| name == host) || allowed == "*")
+        || config.allowed_hosts.iter().any(allowed)
 }
 
 #[cfg(test)]

@@ -23,6 +23,7 @@ pub use ticket::{Asked, LIFE_MS};
 use super::{
     Authority, Place, Principal,
     grant::{Allow, Grant},
+    quota::{Quota, Rates},
     scope::Scopes,
     token::{Kind, Token, hex},
 };
@@ -41,6 +42,13 @@ const DOCUMENT_TTL: Duration = Duration::from_secs(300);
 const FETCHES: usize = 4;
 /// How often what is over is deleted.
 const EXPIRE_EVERY: Duration = Duration::from_secs(600);
+/// Refusals that are noted.
+const REFUSALS: Rates = Rates {
+    calls_per_minute: 1200,
+    concurrent_calls: 0,
+    bytes_per_minute: 0,
+    admin_requests_per_minute: 0,
+};
 /// How long a code may be used.
 const CODE_MS: Millis = 60_000;
 
@@ -52,6 +60,8 @@ pub struct OAuthServer {
     authority: Arc<Authority>,
     documents: TtlCache<String, Arc<Client>>,
     fetching: Semaphore,
+    /// How often refusals are noted.
+    refusals: Arc<Quota>,
 }
 
 /// A refusal in the words of RFC 6749, section 5.2.
@@ -127,6 +137,7 @@ impl OAuthServer {
             authority,
             documents: TtlCache::new(DOCUMENT_TTL),
             fetching: Semaphore::new(FETCHES),
+            refusals: Arc::new(Quota::of("refusals", REFUSALS)),
         }
     }
 
@@ -140,6 +151,11 @@ impl OAuthServer {
 
     fn hash(&self, token: &Token) -> String {
         token.hash(&self.authority.key)
+    }
+
+    /// Whether one more refusal is worth a line in the audit log: anybody can cause them.
+    pub fn notes_refusal(&self) -> bool {
+        self.refusals.enter().is_ok()
     }
 
     /// A ticket for what was asked, for the browser with `browser` in its cookie.

@@ -114,7 +114,7 @@ pub async fn answer(State(door): State<Door>, request: Request) -> Response {
         };
         oauth.consent(&person, &asked, place, &consent).await
     };
-    let done = record(&door.hub, "oauth_consent", asker, agreed).await;
+    let done = record(&door.hub, &oauth, "oauth_consent", asker, agreed).await;
     match done {
         Ok(code) => redirect(
             &door,

@@ -122,20 +122,23 @@ struct Asker<'a> {
     request: Option<Arc<str>>,
 }
 
-/// Does `work` on the record, as the server `hub`.
+/// Does `work` on the record, as the server `hub`: what was done is there before it is answered. Anybody can make the hub refuse
+/// something: of a flood of refusals the log has the beginning.
 async fn record<R>(
     hub: &Hub,
+    oauth: &OAuthServer,
     action: &'static str,
     asker: Asker<'_>,
     work: impl Future<Output = Result<R, Fault>>,
 ) -> Result<R, Fault> {
-    let started = Instant::now();
+    let (started, started_ms) = (Instant::now(), hub.registry.now());
+    let done = work.await;
     let client: String = asker.client.chars().take(200).collect();
     let short = || client.chars().take(64).collect::<String>().into();
-    let mut entry = Entry {
+    let entry = Entry {
         id: new_id("call").into(),
-        started_ms: hub.registry.now(),
-        duration_us: None,
+        started_ms,
+        duration_us: i64::try_from(started.elapsed().as_micros()).ok(),
         principal: asker.person.unwrap_or_else(short),
         project: "".into(),
         agent: "".into(),
@@ -145,19 +148,18 @@ async fn record<R>(
         origin: Origin::Rest,
         parent: None,
         request: asker.request,
-        outcome: Outcome::Started,
-        code: None,
+        outcome: if done.is_ok() {
+            Outcome::Ok
+        } else {
+            Outcome::Refused
+        },
+        code: done.as_ref().err().map(|fault| fault.error.into()),
         arguments: Some(serde_json::json!({"client_id": client}).to_string()),
     };
-    hub.audit.write_now(entry.clone())?;
-    let done = work.await;
-    entry.duration_us = i64::try_from(started.elapsed().as_micros()).ok();
-    entry.outcome = if done.is_ok() {
-        Outcome::Ok
-    } else {
-        Outcome::Refused
-    };
-    entry.code = done.as_ref().err().map(|fault| fault.error.into());
-    hub.audit.write(entry);
+    if done.is_ok() {
+        hub.audit.write_now(entry)?;
+    } else if oauth.notes_refusal() {
+        hub.audit.write(entry);
+    }
     done
 }

@@ -31,7 +31,14 @@ pub async fn register(State(door): State<Door>, request: Request) -> Response {
             client: "",
             request: id,
         };
-        record(&door.hub, "oauth_register", asker, oauth.register(wanted)).await
+        record(
+            &door.hub,
+            oauth,
+            "oauth_register",
+            asker,
+            oauth.register(wanted),
+        )
+        .await
     };
     match work.await {
         Ok((client, at)) => answer(

@@ -92,7 +92,7 @@ async fn issue(door: &Door, request: Request, id: Option<Arc<str>>) -> Result<Is
         client: &client_id,
         request: id,
     };
-    record(&door.hub, "oauth_token", asker, exchanged).await
+    record(&door.hub, oauth, "oauth_token", asker, exchanged).await
 }
 
 /// Where the token shall be good, if the client says it (RFC 8707).
@@ -123,7 +123,7 @@ pub async fn revoke(State(door): State<Door>, request: Request) -> Response {
             request: id,
         };
         let revoked = oauth.revoke(token, &client.client_id);
-        record(&door.hub, "oauth_revoke", asker, revoked).await
+        record(&door.hub, oauth, "oauth_revoke", asker, revoked).await
     };
     match work.await {
         Ok(()) => answer(StatusCode::OK, &json!({})),

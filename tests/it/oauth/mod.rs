@@ -2,6 +2,7 @@
 
 mod client;
 mod consent;
+mod documents;
 mod grants;
 mod idp;
 mod jwt;
