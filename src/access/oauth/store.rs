@@ -6,6 +6,10 @@ use crate::{
     on_db, on_tx,
 };
 
+/// What there is to say of a code or a refresh token that nothing stands behind.
+const UNKNOWN: &str =
+    "it is unknown, or the service token behind it has ended: ask for consent again";
+
 /// A delegation as stored; lists are JSON.
 #[derive(Clone, Debug, sqlx::FromRow)]
 pub struct Row {
@@ -152,10 +156,10 @@ pub async fn redeem(
             let code: Option<StoredCode> = on_tx!(tx, c => sqlx::query_as(sql).bind(&wanted.hash)
                 .fetch_optional(&mut **c).await)?;
             let Some(code) = code else {
-                return Ok(Redeemed::Refused("the code is unknown"));
+                return Ok(Redeemed::Refused(UNKNOWN));
             };
-            let Some(row) = delegation(&mut tx, &code.delegation_id).await? else {
-                return Ok(Redeemed::Refused("the code is unknown"));
+            let Some(row) = delegation(&mut tx, &code.delegation_id, wanted.now).await? else {
+                return Ok(Redeemed::Refused(UNKNOWN));
             };
             // A used code that comes again is a stolen one, whoever brings it.
             let sql = "select 1 from oauth_code where hash = $1 and used_ms is not null";
@@ -195,11 +199,11 @@ pub async fn refresh(
             let id: Option<String> = on_tx!(tx, c => sqlx::query_scalar(sql).bind(&wanted.hash)
                 .fetch_optional(&mut **c).await)?;
             let row = match id {
-                Some(id) => delegation(&mut tx, &id).await?,
+                Some(id) => delegation(&mut tx, &id, wanted.now).await?,
                 None => None,
             };
             let Some(row) = row else {
-                return Ok(Redeemed::Refused("the refresh token is unknown"));
+                return Ok(Redeemed::Refused(UNKNOWN));
             };
             let sql = "select 1 from oauth_refresh where hash = $1 and used_ms is not null";
             if exists(&mut tx, sql, &wanted.hash).await? {
@@ -261,9 +265,11 @@ fn ended(row: &Row, now: Millis) -> bool {
     row.revoked_ms.is_some() || row.expires_ms <= now
 }
 
-async fn delegation(tx: &mut Tx<'_>, id: &str) -> Result<Option<Row>, DbError> {
-    let sql = "select d.* from oauth_delegation d join token t on t.id = d.token_id where d.id = $1 and t.revoked_ms is null";
-    Ok(on_tx!(*tx, c => sqlx::query_as(sql).bind(id).fetch_optional(&mut **c).await)?)
+/// The delegation `id`, as long as the token behind it lives.
+async fn delegation(tx: &mut Tx<'_>, id: &str, now: Millis) -> Result<Option<Row>, DbError> {
+    let sql = "select d.* from oauth_delegation d join token t on t.id = d.token_id where d.id = $1 \
+               and t.revoked_ms is null and (t.expires_ms is null or t.expires_ms > $2)";
+    Ok(on_tx!(*tx, c => sqlx::query_as(sql).bind(id).bind(now).fetch_optional(&mut **c).await)?)
 }
 
 async fn exists(tx: &mut Tx<'_>, sql: &'static str, hash: &str) -> Result<bool, DbError> {

@@ -8,3 +8,5 @@ mod idp;
 mod jwt;
 mod resource;
 mod two_hubs;
+
+pub use client::{REDIRECT, VERIFIER, challenge};

@@ -8,7 +8,7 @@ use super::client::{Client, VERIFIER, exchange, knock, settings, tokens};
 
 /// The hub where the tokens of both are asked for: clients know it by its own URL.
 async fn hubs() -> Option<(Hub, Hub)> {
-    let url = database("syndarix_oauth").await?;
+    let url = database("syndarix_oauth_two").await?;
     let one = Hub::with(settings().extra(&format!("[database]\nurl = \"{url}\"\n"))).await;
     let other = one.beside().await;
     Some((one, other))

@@ -13,6 +13,7 @@ mod llm_gateway;
 mod llm_ledger;
 mod llm_records;
 mod mcp_session;
+mod oauth;
 
 use syndarix::db::{DatabaseConfig, Db};
 
@@ -71,6 +72,7 @@ mod suites {
         llm_gateway,
         llm_ledger,
         llm_records,
-        mcp_session
+        mcp_session,
+        oauth
     );
 }
