@@ -114,7 +114,7 @@ pub async fn authenticate(
     let id = request_id(&request).cloned();
     let is_rest = is_rest(&request);
     let origin = if is_rest { Origin::Rest } else { Origin::Mcp };
-    let (place, path) = oauth::of_request(own, path(&request));
+    let place = oauth::of_request(own, path(&request));
     match identify(&hub, bearer, place, origin, id).await {
         Ok(principal) => {
             let pin = pin(&request);
@@ -126,9 +126,7 @@ pub async fn authenticate(
             }
             request.extensions_mut().insert(Arc::clone(&principal));
             request.extensions_mut().insert(pin);
-            let site = hub
-                .takes_oauth()
-                .then(|| proxies::site(&request, &hub.http));
+            let metadata = oauth::url(&hub, &request, place);
             let checked = if is_rest {
                 Ok(request)
             } else {
@@ -140,20 +138,18 @@ pub async fn authenticate(
             };
             tell_limit(response.headers_mut(), &principal);
             if let Some(Lacking(scope)) = response.extensions_mut().remove() {
-                let site = site.as_deref().unwrap_or_default();
-                let hints = oauth::hints(&hub, site, place, &path, Some(&scope));
-                let reason = Some("insufficient_scope");
-                oauth::challenge(response.headers_mut(), reason, &hints);
+                let (reason, metadata) = (Some("insufficient_scope"), metadata.as_deref());
+                oauth::challenge(response.headers_mut(), reason, metadata, &scope);
             }
             response
         }
         Err(error) if error.code == Code::Unauthenticated => {
             // RFC 6750, section 3: a challenge; with a token that was not accepted, the reason too.
             let reason = bearer.is_some().then_some("invalid_token");
-            let site = proxies::site(&request, &hub.http);
-            let hints = oauth::hints(&hub, &site, place, &path, None);
+            let metadata = oauth::url(&hub, &request, place);
             let mut response = Response::from(Problem::new(error, request_id(&request)));
-            oauth::challenge(response.headers_mut(), reason, &hints);
+            let (headers, scope) = (response.headers_mut(), place.usual_scopes());
+            oauth::challenge(headers, reason, metadata.as_deref(), &scope);
             response
         }
         Err(error) => Problem::new(error, request_id(&request)).into(),
@@ -245,7 +241,8 @@ fn refused_token(hub: &Hub, token: Arc<str>, origin: Origin, request: Option<Arc
     }
 }
 
-fn path(request: &Request) -> &str {
+/// The path of a request, before routers took parts of it away.
+pub fn path(request: &Request) -> &str {
     let original = request.extensions().get::<axum::extract::OriginalUri>();
     original.map_or_else(|| request.uri().path(), |uri| uri.path())
 }

@@ -150,7 +150,7 @@ async def refresh(case, scope):
 async def a_service_token_as_a_clients_own_secret(case):
     url = f"{case.hub.url}/issues/mcp"
     made = case.token("issues:read")
-    auth = ClientCredentialsOAuthProvider(url, case.storage, made["id"], made["token"], scope="issues:read")
+    auth = ClientCredentialsOAuthProvider(url, case.storage, made["id"], made["token"], scope="issues:read", issuer=case.hub.url)
     async with case.open(url, auth) as client:
         listed = await client.call_tool("list_issues", {})
         assert not listed.is_error, listed

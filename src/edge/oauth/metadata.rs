@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 use super::{Door, places};
 use crate::{
     access::Place,
-    edge::{Hub, proxies, rest},
+    edge::{Hub, gate, proxies, rest},
 };
 
 /// Protected resource metadata (RFC 9728) of the root.
@@ -80,29 +80,39 @@ pub async fn server(State(door): State<Door>) -> Json<Value> {
     Json(out)
 }
 
-/// Says in the headers of a refusal what was wrong with the token, and how to get a better one (RFC 6750, RFC 9728 section 5.1).
-pub fn challenge(headers: &mut HeaderMap, error: Option<&str>, hints: &str) {
-    let mut text = String::from("Bearer realm=\"syndarix\"");
-    if let Some(error) = error {
-        text.push_str(", error=\"");
-        text.push_str(error);
-        text.push('"');
+/// Where the metadata of the endpoint at `place` are that `request` goes to; nowhere where there is nobody to ask.
+pub fn url(hub: &Hub, request: &Request, place: Place) -> Option<String> {
+    if !hub.takes_oauth() {
+        return None;
     }
-    text.push_str(hints);
+    let path = match (place, gate::path(request)) {
+        (Place::Hub, _) => String::new(),
+        (_, path) => match path.strip_suffix("/messages") {
+            Some(prefix) => format!("{prefix}/sse"),
+            None => path.to_owned(),
+        },
+    };
+    let site = proxies::site(request, &hub.http);
+    Some(format!("{site}/.well-known/oauth-protected-resource{path}"))
+}
+
+/// Says in the headers of a refusal what was wrong with the token, where the metadata are that lead to a better one, and the scopes
+/// to ask for there (RFC 6750, section 3; RFC 9728, section 5.1).
+pub fn challenge(
+    headers: &mut HeaderMap,
+    error: Option<&str>,
+    metadata: Option<&str>,
+    scope: &str,
+) {
+    let mut text = String::from("Bearer realm=\"syndarix\"");
+    let parts = [("error", error), ("resource_metadata", metadata)];
+    let scope = ("scope", metadata.map(|_| scope));
+    for (name, value) in parts.into_iter().chain([scope]) {
+        if let Some(value) = value {
+            text.extend([", ", name, "=\"", value, "\""]);
+        }
+    }
     if let Ok(value) = HeaderValue::from_str(&text) {
         headers.insert(http::header::WWW_AUTHENTICATE, value);
     }
-}
-
-/// Where the metadata of a request's endpoint are, and the scopes to ask for, its usual ones unless given; nothing where there is
-/// nobody to ask.
-pub fn hints(hub: &Hub, site: &str, place: Place, path: &str, scope: Option<&str>) -> String {
-    if !hub.takes_oauth() {
-        return String::new();
-    }
-    let usual = place.usual_scopes();
-    let scope = scope.unwrap_or(&usual);
-    format!(
-        ", resource_metadata=\"{site}/.well-known/oauth-protected-resource{path}\", scope=\"{scope}\""
-    )
 }

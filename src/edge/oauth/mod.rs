@@ -20,7 +20,7 @@ use axum::{
 use http::{HeaderValue, StatusCode, header};
 use serde_json::Value;
 
-pub use metadata::{challenge, hints};
+pub use metadata::{challenge, url};
 pub use places::{Places, of_request};
 
 use super::Hub;

@@ -116,17 +116,20 @@ pub fn endpoint(own: Option<ServerId>, path: &str) -> Option<Place> {
     }
 }
 
-/// The place of a request for `path`, and the path of its endpoint.
-pub fn of_request(own: Option<ServerId>, path: &str) -> (Place, String) {
-    // A stream's messages are part of it.
-    let path = match path.strip_suffix("/messages") {
-        Some(prefix) => format!("{prefix}/sse"),
-        None => path.to_owned(),
+/// The place of a request for `path`.
+pub fn of_request(own: Option<ServerId>, path: &str) -> Place {
+    let place = match path.strip_suffix("/messages") {
+        // A stream's messages are part of it.
+        Some(prefix) => match (own, prefix.strip_prefix('/')) {
+            (Some(server), None) if prefix.is_empty() => Some(Place::Server(server)),
+            (None, None) if prefix.is_empty() => Some(Place::All),
+            (None, Some(server)) => ServerId::parse(server).map(Place::Server),
+            _ => None,
+        },
+        None if path == "/" => None,
+        None => endpoint(own, path),
     };
-    match endpoint(own, &path) {
-        Some(place) if path != "/" => (place, path),
-        _ => (Place::Hub, String::new()),
-    }
+    place.unwrap_or(Place::Hub)
 }
 
 #[cfg(test)]
@@ -194,14 +197,22 @@ mod tests {
 
     #[test]
     fn a_request_belongs_to_its_endpoint_and_everything_else_to_the_hub() {
-        let of = |own, path| of_request(own, path).0;
+        let of = of_request;
         assert_eq!(of(None, "/git/messages"), Place::Server(ServerId::Git));
         assert_eq!(of(None, "/messages"), Place::All);
         assert_eq!(
             of(Some(ServerId::Git), "/mcp"),
             Place::Server(ServerId::Git)
         );
-        for path in ["/api/v1/projects", "/", "/v1/models", "/mcp/x", "/x/mcp"] {
+        for path in [
+            "/api/v1/projects",
+            "/",
+            "/v1/models",
+            "/mcp/x",
+            "/x/mcp",
+            "/x/messages",
+            "/a/git/messages",
+        ] {
             assert_eq!(of(None, path), Place::Hub, "{path}");
         }
         assert_eq!(of(Some(ServerId::LlmGateway), "/v1/models"), Place::Hub);
