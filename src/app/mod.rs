@@ -57,7 +57,9 @@ impl App {
     pub async fn open(settings: Settings) -> anyhow::Result<Self> {
         let data = prepare(&settings.storage.data)?;
         let lock = Lock::take(&data).await?;
+        let metrics = observe::start_metrics(settings.database.kind()?.as_str())?;
         let store = Store::open(&settings).await?;
+        gauge!("process_start_time_seconds").set(store.clock.now() as f64 / 1000.0);
         store.first_project().await?;
         let first_token = store.first_token().await?;
         let audit = Audit::open(
@@ -97,9 +99,9 @@ impl App {
             changes: host.changes.clone(),
             upkeep: host.upkeep.clone(),
         })?;
-        let metrics = observe::start_metrics(store.db.kind().as_str())?;
-        gauge!("process_start_time_seconds").set(host.clock.now() as f64 / 1000.0);
         let kept = metrics.clone();
+        #[cfg(feature = "otel")]
+        host.tasks.spawn("traces", observe::traces::send);
         host.tasks
             .spawn("metrics", |stop| observe::keep_metrics(kept, stop));
         let http = Arc::new(settings.http.clone());

@@ -4,6 +4,7 @@
 //! moment later the items are applied to the database, many in one transaction. What a dead process left in its journal is
 //! applied at the next start, so an item may be applied twice: `apply` must not mind. Losing the machine's power may lose the
 //! last moment's items, for the journal itself is not synced to disk; the database is.
+
 use std::{
     fs::{File, OpenOptions},
     io::{self, BufRead, BufReader, Write},
@@ -103,6 +104,7 @@ impl<T: Serialize + DeserializeOwned + Send + Sync + 'static> Behind<T> {
             urgent: Notify::new(),
             progress: watch::Sender::default(),
         });
+        shared.measure();
         tokio::spawn(run(Arc::clone(&shared), gather, apply));
         Ok(Self(shared))
     }
@@ -208,8 +210,8 @@ impl<T> Shared<T> {
     /// Tells how much waits.
     fn measure(&self) {
         let waiting = self.lock().taken - self.progress.borrow().applied;
-        let name = self.path.file_stem().unwrap_or_default();
-        let name = name.to_string_lossy().into_owned();
+        let name = self.path.file_stem().unwrap_or_default().to_string_lossy();
+        let name = name.into_owned();
         metrics::gauge!("syndarix_journal_waiting", "journal" => name).set(waiting as f64);
     }
 
@@ -302,99 +304,4 @@ fn read<T: DeserializeOwned>(path: &Path) -> io::Result<Vec<T>> {
 }
 
 #[cfg(test)]
-mod tests {
-    use std::sync::atomic::{AtomicBool, Ordering};
-
-    use super::*;
-
-    type Seen = Arc<Mutex<Vec<u32>>>;
-
-    fn into(seen: &Seen, broken: &Arc<AtomicBool>) -> Apply<u32> {
-        let (seen, broken) = (Arc::clone(seen), Arc::clone(broken));
-        Arc::new(move |items| {
-            let (seen, broken) = (Arc::clone(&seen), Arc::clone(&broken));
-            Box::pin(async move {
-                if broken.load(Ordering::SeqCst) {
-                    return Err(DbError::Backlog);
-                }
-                seen.lock().unwrap().extend(items.iter());
-                Ok(())
-            })
-        })
-    }
-
-    #[tokio::test]
-    async fn what_is_put_is_applied_in_order_and_the_journal_emptied() {
-        let dir = tempfile::tempdir().unwrap();
-        let path = dir.path().join("j/items.jsonl");
-        let (seen, broken) = (Seen::default(), Arc::default());
-        let behind = Behind::open(&path, Duration::from_secs(60), into(&seen, &broken))
-            .await
-            .unwrap();
-        for item in 0..2000 {
-            behind.put(item).unwrap();
-        }
-        assert!(std::fs::metadata(&path).unwrap().len() > 0);
-        behind.flush().await.unwrap();
-        assert_eq!(*seen.lock().unwrap(), (0..2000).collect::<Vec<_>>());
-        behind.queue(7).unwrap();
-        behind.flush().await.unwrap();
-        for _ in 0..100 {
-            if std::fs::metadata(&path).unwrap().len() == 0 {
-                return;
-            }
-            tokio::time::sleep(Duration::from_millis(10)).await;
-        }
-        panic!("the journal was not emptied");
-    }
-
-    #[tokio::test]
-    async fn what_a_dead_process_left_is_applied_at_the_next_start() {
-        let dir = tempfile::tempdir().unwrap();
-        let path = dir.path().join("items.jsonl");
-        std::fs::write(path.with_extension("old"), "1\n2\n").unwrap();
-        std::fs::write(&path, "3\n4\n{half").unwrap();
-        let (seen, broken) = (Seen::default(), Arc::default());
-        let behind = Behind::open(&path, Duration::ZERO, into(&seen, &broken))
-            .await
-            .unwrap();
-        assert_eq!(*seen.lock().unwrap(), [1, 2, 3, 4]);
-        assert!(!path.with_extension("old").exists());
-        behind.put(5).unwrap();
-        behind.flush().await.unwrap();
-        assert_eq!(seen.lock().unwrap().last(), Some(&5));
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn what_the_database_does_not_take_is_kept_and_told() {
-        let dir = tempfile::tempdir().unwrap();
-        let path = dir.path().join("items.jsonl");
-        let (seen, broken) = (Seen::default(), Arc::new(AtomicBool::new(true)));
-        let behind = Behind::open(&path, Duration::ZERO, into(&seen, &broken))
-            .await
-            .unwrap();
-        behind.put(1).unwrap();
-        assert!(behind.flush().await.is_err());
-        assert_eq!(std::fs::read_to_string(&path).unwrap(), "1\n");
-        broken.store(false, Ordering::SeqCst);
-        tokio::time::sleep(RETRY * 2).await;
-        assert_eq!(*seen.lock().unwrap(), [1]);
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn who_comes_while_too_much_waits_is_let_through_once_it_is_less() {
-        let dir = tempfile::tempdir().unwrap();
-        let path = dir.path().join("items.jsonl");
-        let (seen, broken) = (Seen::default(), Arc::new(AtomicBool::new(true)));
-        let behind = Behind::open(&path, Duration::ZERO, into(&seen, &broken))
-            .await
-            .unwrap();
-        behind.room().await.unwrap();
-        for item in 0..=u32::try_from(HIGH).unwrap() {
-            behind.queue(item).unwrap();
-        }
-        assert!(behind.room().await.is_err(), "it does not wait for ever");
-        broken.store(false, Ordering::SeqCst);
-        behind.room().await.unwrap();
-    }
-}
+mod tests;

@@ -36,7 +36,8 @@ pub async fn check_host(
     mut request: Request,
     next: Next,
 ) -> Response {
-    let id: Arc<str> = given_id(request.headers()).unwrap_or_else(|| new_id("req").into());
+    let given = given_id(request.headers()).or_else(|| trace(request.headers()));
+    let id: Arc<str> = given.unwrap_or_else(|| new_id("req").into());
     request.extensions_mut().insert(RequestId(Arc::clone(&id)));
     let method = known(request.method());
     let Forwarded { host, prefix, .. } = Forwarded::of(&request, &http);
@@ -102,6 +103,15 @@ pub struct Gate {
     pub hub: Arc<Hub>,
     /// The server whose own port it is.
     pub own: Option<ServerId>,
+}
+
+/// The id of the trace that the request belongs to (W3C Trace Context, section 3.2): the hub's log and audit log are found by it.
+fn trace(headers: &HeaderMap) -> Option<Arc<str>> {
+    let text = headers.get("traceparent")?.to_str().ok()?;
+    let id = text.strip_prefix("00-")?.split('-').next()?;
+    let hex = |b: u8| matches!(b, b'0'..=b'9' | b'a'..=b'f');
+    let is_one = id.len() == 32 && id.bytes().all(hex) && id.bytes().any(|b| b != b'0');
+    is_one.then(|| id.into())
 }
 
 /// Finds out who calls and where the endpoint's URL or headers confine them to.

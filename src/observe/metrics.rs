@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use metrics::{Gauge, Unit, describe_counter, describe_gauge, describe_histogram, gauge};
+use metrics::{Gauge, Unit, counter, describe_counter, describe_gauge, describe_histogram, gauge};
 use metrics_exporter_prometheus::{BuildError, Matcher, PrometheusBuilder, PrometheusHandle};
 use tokio_util::sync::CancellationToken;
 
@@ -22,91 +22,104 @@ pub fn start_metrics(database: &'static str) -> Result<PrometheusHandle, BuildEr
     Ok(handle)
 }
 
+/// Says what each is. Those without labels are there from the start: a rule that watches one must not take it for missing.
 fn describe() {
-    for (name, about) in [
-        (
-            "syndarix_calls_total",
-            "Calls that have ended, by server, tool and outcome.",
-        ),
-        (
-            "syndarix_http_requests_total",
-            "Requests that were answered, on all ports, by method and status.",
-        ),
-        (
-            "syndarix_requests_shed_total",
-            "Requests that were turned away because the hub was busy.",
-        ),
-        (
-            "syndarix_audit_lost_total",
-            "Audit entries that could not be taken, for their journal could not be written.",
-        ),
-        (
-            "process_cpu_seconds_total",
-            "Processor time that the hub has used.",
-        ),
-    ] {
+    describe_counter!(
+        "syndarix_calls_total",
+        "Calls that have ended, by server, tool and outcome."
+    );
+    describe_counter!(
+        "syndarix_http_requests_total",
+        "Requests that were answered, on all ports, by method and status."
+    );
+    describe_gauge!(
+        "syndarix_build_info",
+        "1; its labels say which hub this is."
+    );
+    describe_gauge!("syndarix_calls_running", "Calls that run, by server.");
+    describe_gauge!(
+        "syndarix_db_connections",
+        "Pooled connections to the database: those in use, and those that are open."
+    );
+    describe_gauge!(
+        "syndarix_journal_waiting",
+        "Rows of a journal that are not in the database yet, by journal."
+    );
+    describe_histogram!(
+        "syndarix_call_seconds",
+        Unit::Seconds,
+        "How long calls took, by server."
+    );
+    describe_histogram!(
+        "syndarix_db_commit_seconds",
+        Unit::Seconds,
+        "How long commits of the embedded database took."
+    );
+    for (name, about) in COUNTERS {
         describe_counter!(name, about);
+        counter!(name).increment(0);
     }
-    for (name, about) in [
-        (
-            "syndarix_build_info",
-            "1; its labels say which hub this is.",
-        ),
-        ("syndarix_calls_running", "Calls that run, by server."),
-        ("syndarix_mcp_sessions", "Open MCP sessions."),
-        ("syndarix_sse_streams", "Open streams of HTTP+SSE."),
-        ("syndarix_tasks", "Tasks of the runtime."),
-        (
-            "syndarix_db_writes_waiting",
-            "Writes that wait for the embedded database's one writer.",
-        ),
-        (
-            "syndarix_db_connections",
-            "Connections to the database that are in use, of those that are open.",
-        ),
-        (
-            "syndarix_journal_waiting",
-            "Rows of a journal that are not in the database yet, by journal.",
-        ),
-        (
-            "syndarix_blocking_running",
-            "Threads that work on git, search or parsing.",
-        ),
-        (
-            "syndarix_blocking_waiting",
-            "Calls that wait for such a thread.",
-        ),
-        ("syndarix_workflow_runs_running", "Workflow runs at work."),
-        ("syndarix_workflow_runs_waiting", "Workflow runs that wait."),
-        (
-            "process_open_fds",
-            "Files, sockets and pipes that are open.",
-        ),
-        ("process_max_fds", "How many may be open."),
-        ("process_threads", "Threads."),
-        (
-            "process_start_time_seconds",
-            "When the hub started, in seconds since the Unix epoch.",
-        ),
-    ] {
+    for (name, about) in GAUGES {
         describe_gauge!(name, about);
-    }
-    for (name, about) in [
-        ("process_resident_memory_bytes", "Memory in use."),
-        ("process_virtual_memory_bytes", "Addresses in use."),
-    ] {
-        describe_gauge!(name, Unit::Bytes, about);
-    }
-    for (name, about) in [
-        ("syndarix_call_seconds", "How long calls took, by server."),
-        (
-            "syndarix_db_commit_seconds",
-            "How long commits of the embedded database took.",
-        ),
-    ] {
-        describe_histogram!(name, Unit::Seconds, about);
+        gauge!(name).increment(0.0);
     }
 }
+
+/// Counters without labels.
+const COUNTERS: [(&str, &str); 4] = [
+    (
+        "syndarix_requests_shed_total",
+        "Requests that were turned away because the hub was busy.",
+    ),
+    (
+        "syndarix_audit_lost_total",
+        "Audit entries that could not be taken, for their journal could not be written.",
+    ),
+    (
+        "syndarix_spans_lost_total",
+        "Spans of traces that the collector did not take, or not in time.",
+    ),
+    (
+        "process_cpu_seconds_total",
+        "Processor time that the hub has used.",
+    ),
+];
+
+/// Gauges without labels.
+const GAUGES: [(&str, &str); 14] = [
+    ("syndarix_mcp_sessions", "Open MCP sessions."),
+    ("syndarix_sse_streams", "Open streams of HTTP+SSE."),
+    ("syndarix_tasks", "Tasks of the runtime."),
+    (
+        "syndarix_db_writes_waiting",
+        "Writes that wait for the embedded database's one writer.",
+    ),
+    (
+        "syndarix_blocking_running",
+        "Threads that work on git, search or parsing.",
+    ),
+    (
+        "syndarix_blocking_waiting",
+        "Calls that wait for such a thread.",
+    ),
+    ("syndarix_workflow_runs_running", "Workflow runs at work."),
+    ("syndarix_workflow_runs_waiting", "Workflow runs that wait."),
+    (
+        "process_open_fds",
+        "Files, sockets and pipes that are open.",
+    ),
+    ("process_max_fds", "How many may be open."),
+    ("process_threads", "Threads."),
+    (
+        "process_start_time_seconds",
+        "When the hub started, in seconds since the Unix epoch.",
+    ),
+    ("process_resident_memory_bytes", "Memory in use, in bytes."),
+    (
+        "process_virtual_memory_bytes",
+        "Addresses in use, in bytes.",
+    ),
+];
 
 /// One more of what a gauge counts, for as long as this lives.
 pub struct Held(Gauge);

@@ -2,6 +2,8 @@
 
 mod metrics;
 mod process;
+#[cfg(feature = "otel")]
+pub mod traces;
 
 use std::{io::IsTerminal, sync::OnceLock};
 

@@ -264,6 +264,20 @@ fn measure(entry: &mut Entry, started: Instant) {
     let (server, tool) = (entry.server.clone(), entry.tool.clone());
     let outcome = entry.outcome.as_str();
     tracing::debug!(call = %entry.id, server = &*server, tool = &*tool, outcome, ?took, "call");
+    #[cfg(feature = "otel")]
+    crate::observe::traces::record(|| crate::observe::traces::Span {
+        call: entry.id.to_string(),
+        parent: entry.parent.as_deref().map(str::to_owned),
+        request: entry.request.as_deref().map(str::to_owned),
+        server: server.to_string(),
+        tool: tool.to_string(),
+        project: entry.project.to_string(),
+        agent: entry.agent.to_string(),
+        started_ms: entry.started_ms,
+        duration_us: entry.duration_us.unwrap_or(0),
+        outcome,
+        code: entry.code.as_deref().map(str::to_owned),
+    });
     metrics::histogram!("syndarix_call_seconds", "server" => server.clone())
         .record(took.as_secs_f64());
     metrics::counter!("syndarix_calls_total", "server" => server, "tool" => tool, "outcome" => outcome).increment(1);

@@ -20,6 +20,7 @@ mod doctor;
 mod edge;
 mod events;
 mod live;
+mod metrics;
 mod oauth;
 mod operations;
 mod scope;
@@ -30,4 +31,6 @@ mod stores;
 mod story;
 mod support;
 mod tool_filters;
+#[cfg(feature = "otel")]
+mod traces;
 mod wire_scope;
