@@ -75,6 +75,11 @@ pub fn set_aside(data: &Path, now: Millis) -> io::Result<()> {
     fs::rename(data.join(FILE), data.join(name))
 }
 
+/// The file, and those that were set aside.
+pub fn heads(data: &Path) -> io::Result<Vec<PathBuf>> {
+    Ok(all(data)?.into_iter().map(|(path, _)| path).collect())
+}
+
 /// What the file says, and those that were set aside.
 pub fn all(data: &Path) -> io::Result<Vec<(PathBuf, Head)>> {
     let mut heads = Vec::new();

@@ -15,7 +15,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 pub use chain::ChainKey;
-pub use head::Head;
+pub use head::{Head, heads};
 pub use store::{Query, Record, ended, ends, find, since};
 pub use verify::{Report, Verified, verify};
 pub use writer::Audit;

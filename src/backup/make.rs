@@ -57,6 +57,9 @@ pub struct Made {
     pub file_bytes: u64,
     /// `sqlite`, whose database is in it, or `postgres`, whose is not.
     pub database: String,
+    /// Files of agents that could not be read, and are not in it.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub left_out: Vec<String>,
 }
 
 impl Backups {
@@ -98,6 +101,7 @@ impl Backups {
             hub: env!("CARGO_PKG_VERSION").into(),
             database: self.database.as_str().into(),
             schema,
+            left_out: Vec::new(),
             items: std::collections::BTreeMap::new(),
         };
         let (this, held) = (self.clone(), schema.is_some());
@@ -122,6 +126,11 @@ impl Backups {
             bytes: path.metadata()?.len(),
             files,
             file_bytes,
+            left_out: manifest
+                .left_out
+                .iter()
+                .map(|name| name.0.display().to_string())
+                .collect(),
             database: manifest.database,
         })
     }

@@ -45,6 +45,9 @@ pub struct Manifest {
     /// The last migration of the database that is in it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub schema: Option<i64>,
+    /// Files of agents that could not be read, and are not in it.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub left_out: Vec<Name>,
     /// All directories, files and links, by their path below the data directory.
     pub items: BTreeMap<Name, Item>,
 }

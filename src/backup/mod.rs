@@ -58,3 +58,6 @@ pub enum Error {
     )]
     NotEmpty(PathBuf),
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,7 +1,7 @@
 //! Writing the archive.
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     fs::{self, File, Metadata, OpenOptions},
     io::{self, BufWriter, ErrorKind, Read},
     os::unix::fs::{MetadataExt, OpenOptionsExt, PermissionsExt},
@@ -23,6 +23,7 @@ pub struct Packer {
     tar: Builder<GzEncoder<BufWriter<File>>>,
     data: PathBuf,
     packed: BTreeMap<PathBuf, Packed>,
+    left_out: BTreeSet<PathBuf>,
     /// Entries written so far.
     entries: u64,
     pass: u32,
@@ -66,6 +67,7 @@ impl Packer {
             tar: Builder::new(gzip),
             data: data.to_owned(),
             packed: BTreeMap::new(),
+            left_out: BTreeSet::new(),
             entries: 0,
             pass: 0,
         };
@@ -82,9 +84,15 @@ impl Packer {
         self.pass += 1;
         let mut waiting = vec![below.to_owned()];
         while let Some(path) = waiting.pop() {
-            if !skip(&path) {
-                let done = self.one(&path, &mut waiting);
-                done.map_err(|source| Error::File { path, source })?;
+            if skip(&path) {
+                continue;
+            }
+            match self.one(&path, &mut waiting) {
+                // An agent may take everybody's right to read a file of its own; it does not take away the backup.
+                Err(error) if error.kind() == ErrorKind::PermissionDenied && is_agents(&path) => {
+                    self.left_out.insert(path);
+                }
+                done => done.map_err(|source| Error::File { path, source })?,
             }
         }
         let pass = self.pass;
@@ -110,6 +118,10 @@ impl Packer {
         let items = packed.map(|(path, packed)| (Name(path), packed.item));
         let manifest = Manifest {
             items: items.collect(),
+            left_out: std::mem::take(&mut self.left_out)
+                .into_iter()
+                .map(Name)
+                .collect(),
             ..about
         };
         self.own_entry(MANIFEST, &serde_json::to_vec(&manifest)?)?;
@@ -224,6 +236,15 @@ fn skipped(path: &Path, below: &Path, skip: &dyn Fn(&Path) -> bool) -> bool {
     path.ancestors()
         .take_while(|above| above.starts_with(below))
         .any(skip)
+}
+
+/// Whether agents make what is there: their trees, and what their workflows leave.
+fn is_agents(path: &Path) -> bool {
+    let mut parts = path.iter();
+    parts.next().is_some_and(|first| first == "projects")
+        && parts
+            .nth(1)
+            .is_some_and(|kind| kind == "workspaces" || kind == "runs")
 }
 
 /// The hub goes on meanwhile: what is gone since it was listed is no fault.

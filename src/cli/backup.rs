@@ -72,6 +72,9 @@ pub async fn backup(settings: &Settings, args: BackupArgs) -> anyhow::Result<()>
         rfc3339(made.made_ms),
     ))?;
     out::error("It holds keys and tokens: keep it as secret as the data directory.");
+    for path in &made.left_out {
+        out::error(&format!("It is without {path}, which may not be read."));
+    }
     if made.database != "sqlite" {
         out::error(
             "The database is not in it, for it is on a server of its own. Back that up too, each time before this, e.g. with pg_dump.",

@@ -273,3 +273,13 @@ fn a_wrong_configuration_is_a_finding_and_exit_code_2() {
         &["config.toml:2:1", "listen"],
     );
 }
+
+#[test]
+fn an_audit_log_that_was_found_shorter_is_told_of() {
+    let dir = used("");
+    let head = dir.path().join("data/audit.head");
+    fs::copy(&head, head.with_extension("head.2026-11-23T10-00-00.000Z")).unwrap();
+    let (code, found) = doctor(dir.path(), &[]);
+    assert_eq!(code, 0, "a hub runs all the same");
+    one(&found, "audit log", "warning", &["cut off", "audit verify"]);
+}

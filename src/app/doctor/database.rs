@@ -3,7 +3,10 @@
 use std::time::Duration;
 
 use super::{Finding, Patient};
-use crate::db::{self, DbError, Kind};
+use crate::{
+    audit,
+    db::{self, DbError, Kind},
+};
 
 const DATABASE: &str = "database";
 const SCHEMA: &str = "schema";
@@ -62,7 +65,22 @@ pub async fn check(patient: &Patient<'_>) -> Vec<Finding> {
         Some(found) => Finding::ok(SCHEMA, format!("it is up to date ({found})")),
         None => Finding::ok(SCHEMA, "the database is new: the first start fills it"),
     });
+    found.extend(audit_log(patient));
     found
+}
+
+/// What the hub has found of its audit log at a start.
+fn audit_log(patient: &Patient) -> Option<Finding> {
+    let heads = audit::heads(&patient.data).unwrap_or_default();
+    let aside = heads
+        .into_iter()
+        .find(|path| path.extension().is_some_and(|e| e != "head"))?;
+    let next = format!(
+        "syndarix audit verify tells more; delete {} when you know why",
+        aside.display()
+    );
+    let shorter = "it was shorter at a start than the hub had written it: the database was set back, or its end cut off";
+    Some(Finding::warning("audit log", shorter, next))
 }
 
 fn broken(kind: Kind, problem: &str) -> Finding {
