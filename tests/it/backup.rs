@@ -12,7 +12,7 @@ use std::{
 
 use serde_json::{Value, json};
 
-use super::support::{Hub, Settings, run};
+use super::support::{Hub, Settings, database, run};
 
 const SCOPE: [(&str, &str); 2] = [("project_id", "default"), ("agent_id", "default")];
 
@@ -360,4 +360,37 @@ async fn backups_are_for_administrators_and_hold_no_other_backup() {
         assert!(!out.iter().any(|name| path.starts_with(name)), "{path:?}");
     }
     assert_eq!(hub.audit("tool=create_backup").await.len(), 3);
+}
+
+#[tokio::test]
+async fn on_postgresql_the_files_are_backed_up_and_the_database_is_said_not_to_be() {
+    let Some(url) = database("syndarix_backup").await else {
+        return;
+    };
+    let settings = || Settings::default().extra(&format!("[database]\nurl = {url:?}\n"));
+    let hub = Hub::with(settings()).await;
+    call(&hub, "git", "git_init", json!({})).await;
+    round(&hub, 0).await;
+    let dir = hub.dir().to_owned();
+    let output = tokio::task::spawn_blocking(move || run(&dir, &["backup"]))
+        .await
+        .unwrap();
+    let told = said(&output);
+    assert!(
+        output.status.success() && told.contains("pg_dump"),
+        "{told}"
+    );
+    let backup = backup_in(hub.dir());
+    let next = Arc::new(tempfile::tempdir().unwrap());
+    fs::write(next.path().join("config.toml"), settings().text()).unwrap();
+    let output = run(next.path(), &["restore", backup.to_str().unwrap()]);
+    assert!(
+        said(&output).contains("restore the PostgreSQL database"),
+        "{}",
+        said(&output)
+    );
+    assert!(!next.path().join("data/syndarix.db").exists());
+    drop(hub);
+    let hub = Hub::in_dir(next).await;
+    has_round(&hub, 0).await;
 }

@@ -24,11 +24,11 @@ impl Locks {
     }
 
     /// The lock, if nobody holds it.
-    pub(super) fn free_tree(&self, path: PathBuf) -> Option<TreeGuard> {
+    pub(super) fn try_tree(&self, path: PathBuf) -> Option<TreeGuard> {
         of(&self.trees, path).try_lock_owned().ok()
     }
 
-    /// The same for those who may hold a thread.
+    /// Waits for it on a thread that may block.
     pub(super) fn tree_blocking(&self, path: PathBuf) -> TreeGuard {
         of(&self.trees, path).blocking_lock_owned()
     }

@@ -137,7 +137,7 @@ impl Workspaces {
 
     /// The right to change `tree`, if nobody else has it.
     pub fn try_lock_tree(&self, tree: &TreeId) -> Option<TreeGuard> {
-        self.0.locks.free_tree(layout::tree(&self.0.data, tree))
+        self.0.locks.try_tree(layout::tree(&self.0.data, tree))
     }
 
     /// Waits for the right to change refs of a repository. Taken inside a tree's lock, held only for the change itself.

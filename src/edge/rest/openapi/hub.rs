@@ -6,6 +6,7 @@ use serde_json::{Map, Value, json};
 use super::{
     super::{
         admin::{NewNamed, Page},
+        audit::NDJSON,
         events::{EventPage, Part},
     },
     add, body, parameter, query_of, responses, schema_of,
@@ -199,5 +200,14 @@ pub fn operations(paths: &mut Map<String, Value>) {
     ];
     for operation in operations {
         operation.add_to(paths);
+    }
+    let exported =
+        json!({"schema": {"type": "string", "description": "Entries, one a line, oldest first."}});
+    let content = paths.get_mut("/api/v1/audit").and_then(|item| {
+        let found = item.pointer_mut("/get/responses/200/content")?;
+        found.as_object_mut()
+    });
+    if let Some(content) = content {
+        content.insert(NDJSON.into(), exported);
     }
 }
