@@ -137,7 +137,7 @@ mod tests {
             repo,
             agents: agents.into_iter().collect(),
         };
-        assert_eq!(workspaces.families(), [family.clone()]);
+        assert_eq!(workspaces.families(), std::slice::from_ref(&family));
         let held = workspaces.lock_tree(&bea).await;
         let (told, still) = mpsc::channel();
         let (waiting, own) = (workspaces.clone(), family.clone());
