@@ -58,7 +58,7 @@ fn show(found: &[Finding], args: &DoctorArgs) -> anyhow::Result<()> {
         }
     }
     let (errors, warnings) = (count(found, Level::Error), count(found, Level::Warning));
-    out::line(&format!("{errors} errors, {warnings} warnings."))
+    out::line(&format!("Errors: {errors}, warnings: {warnings}."))
 }
 
 fn count(found: &[Finding], level: Level) -> usize {

@@ -40,8 +40,8 @@ fn bubblewrap() -> Finding {
         Some(path) => Finding::ok(BUBBLEWRAP, path.display().to_string()),
         None => Finding::warning(
             BUBBLEWRAP,
-            "it is not installed: workflow steps cannot be kept from what the hub's user may do",
-            "install bubblewrap, or give cicd:write only to agents that may do what that user can",
+            "it is not there: nothing keeps workflow steps from what the hub's user may do",
+            "give cicd:write only to agents that may do what that user can, or disable cicd",
         ),
     }
 }
