@@ -3,18 +3,20 @@
 use std::{sync::Arc, time::Duration};
 
 use axum::{
+    body::Body,
     extract::{Request, State},
     middleware::Next,
     response::Response,
 };
 use http::{HeaderMap, HeaderValue, Method, header};
+use tokio::time::timeout;
 
 use super::{
     HttpConfig, Hub, hosts,
     mcp::Selection,
     oauth,
     proxies::{self, Forwarded},
-    rest::{Lacking, Problem},
+    rest::{self, Lacking, Problem},
 };
 use crate::{
     access::{Access, Audience, Denied, Place, Principal, ServerId},
@@ -22,6 +24,10 @@ use crate::{
     base::ids::new_id,
     tool::{Code, Pin, ToolError},
 };
+
+/// Bytes of a refused request that are read, and how long they are waited for.
+const UNREAD: usize = 64 * 1024;
+const PATIENCE: Duration = Duration::from_secs(1);
 
 /// The header that carries the request's id, both ways.
 const REQUEST_ID: &str = "x-request-id";
@@ -160,10 +166,21 @@ pub async fn authenticate(
             let mut response = Response::from(Problem::new(error, request_id(&request)));
             let (headers, scope) = (response.headers_mut(), place.usual_scopes());
             oauth::challenge(headers, reason, metadata.as_deref(), &scope);
+            if !is_read(request.into_body()).await {
+                let close = HeaderValue::from_static("close");
+                response.headers_mut().insert(header::CONNECTION, close);
+            }
             response
         }
         Err(error) => Problem::new(error, request_id(&request)).into(),
     }
+}
+
+/// Reads a refused request to its end, if that is near. A connection with an unread body is closed behind the answer; a client that
+/// is told where to get a token asks there at once, over the same connection.
+async fn is_read(body: Body) -> bool {
+    let read = rest::collect(body, UNREAD);
+    timeout(PATIENCE, read).await.is_ok_and(|read| read.is_ok())
 }
 
 /// Tells a token whose calls are limited how it stands (draft-ietf-httpapi-ratelimit-headers).
@@ -290,7 +307,7 @@ fn pin(request: &Request) -> Pin {
             return None;
         }
         let pairs = request.uri().query().unwrap_or_default();
-        super::rest::query_pairs(pairs)
+        rest::query_pairs(pairs)
             .into_iter()
             .find(|(key, _)| key == name)
             .map(|(_, value)| Arc::<str>::from(value))

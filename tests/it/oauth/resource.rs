@@ -1,6 +1,12 @@
 //! What the hub tells clients of its endpoints: metadata at every port and prefix, challenges, missing scopes.
 
+use std::time::Duration;
+
 use serde_json::{Value, json};
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
+    net::TcpStream,
+};
 
 use super::client::{Client, initialize, settings};
 use crate::support::{Hub, SERVERS, Session, Settings};
@@ -170,5 +176,40 @@ async fn a_client_that_lacks_a_scope_is_told_which() {
         challenge.contains("error=\"insufficient_scope\"")
             && challenge.ends_with("scope=\"issues:write\""),
         "{challenge}"
+    );
+}
+
+#[tokio::test]
+async fn a_client_that_is_refused_goes_on_over_the_same_connection() {
+    let hub = Hub::with(settings()).await;
+    let at = hub.own["issues"].trim_start_matches("http://");
+    let mut stream = TcpStream::connect(at).await.unwrap();
+    let mut said = String::new();
+    // Head and body come apart, as some clients send them.
+    let head = format!("POST /mcp HTTP/1.1\r\nHost: {at}\r\nContent-Length: 2\r\n\r\n");
+    let next = format!(
+        "GET /.well-known/oauth-protected-resource/mcp HTTP/1.1\r\nHost: {at}\r\nConnection: close\r\n\r\n"
+    );
+    stream.write_all(head.as_bytes()).await.unwrap();
+    tokio::time::sleep(Duration::from_millis(100)).await;
+    stream.write_all(b"{}").await.unwrap();
+    stream.write_all(next.as_bytes()).await.unwrap();
+    stream.read_to_string(&mut said).await.unwrap();
+    let statuses: Vec<&str> = said
+        .matches("HTTP/1.1 401")
+        .chain(said.matches("HTTP/1.1 200"))
+        .collect();
+    assert_eq!(statuses.len(), 2, "{said}");
+
+    // Whoever sends more than is worth reading is told that the connection ends.
+    let long = "x".repeat(100_000);
+    let request = hub.http.post(format!("http://{at}/mcp")).body(long);
+    let refused = request.send().await.unwrap();
+    assert_eq!(
+        (
+            refused.status().as_u16(),
+            refused.headers()["connection"].to_str().unwrap()
+        ),
+        (401, "close")
     );
 }
