@@ -1,4 +1,4 @@
--- What makes tampering with the audit log show: docs/decisions/0016-audit-chains.md. An entry that is on record before its call
+-- What makes tampering with the audit log show: docs/decisions/0017-audit-chains.md. An entry that is on record before its call
 -- runs is linked into a chain twice, when it begins (begun_*) and when it has ended.
 alter table audit add column begun_chain text;
 alter table audit add column begun_seq bigint;
