@@ -1,4 +1,5 @@
 //! An MCP server of others on its standard input and output, and what its calls cost.
+#![allow(clippy::disallowed_methods, reason = "a bench starts what it measures")]
 
 use std::{
     io::{BufRead as _, BufReader, Write as _},

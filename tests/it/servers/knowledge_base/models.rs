@@ -89,7 +89,7 @@ async fn another_model_is_built_beside_the_one_that_serves_switched_to_and_given
     assert_eq!(ask(&hub, "default", "get_knowledge_job", sent).await.0, 409);
 
     // One that is slow, given up as the settings go back.
-    choose(&hub, &gateway("mock/embed:ttft=600"));
+    choose(&hub, &gateway("mock/embed:ttft=4000"));
     let building = models(&hub, "building", |now| now.len() == 2).await;
     let id = &building[1]["job_id"];
     choose(&hub, &Settings::default());
