@@ -31,6 +31,9 @@ pub enum DbError {
         /// Whether it said so for want of space.
         full: bool,
     },
+    /// Another command's failure undid the transaction that this command shared with it: nothing of it happened.
+    #[error("undone together with another command that failed")]
+    Undone,
     /// A file beside the database could not be written.
     #[error(transparent)]
     Io(#[from] std::io::Error),
@@ -51,19 +54,25 @@ impl DbError {
         match self {
             Self::Sqlx(error) => sqlx_is_full(error),
             Self::Commit { full, .. } => *full,
-            Self::Io(error) => error.kind() == std::io::ErrorKind::StorageFull,
+            Self::Io(error) => io_is_full(error),
             _ => false,
         }
     }
 }
 
-/// Whether `error` says that the disk is full: SQLITE_FULL (13), or PostgreSQL's class 53100 `disk_full`.
+fn io_is_full(error: &std::io::Error) -> bool {
+    use std::io::ErrorKind::{QuotaExceeded, StorageFull};
+    matches!(error.kind(), StorageFull | QuotaExceeded)
+}
+
+/// Whether `error` says that the disk is full: `SQLITE_FULL` (13), `SQLITE_IOERR_SHMSIZE` (4874: no room for what the
+/// connections share), or PostgreSQL's `disk_full` (53100).
 pub fn sqlx_is_full(error: &sqlx::Error) -> bool {
     match error {
         sqlx::Error::Database(db) => db
             .code()
-            .is_some_and(|code| code == "13" || code == "53100"),
-        sqlx::Error::Io(io) => io.kind() == std::io::ErrorKind::StorageFull,
+            .is_some_and(|code| matches!(&*code, "13" | "4874" | "53100")),
+        sqlx::Error::Io(io) => io_is_full(io),
         _ => false,
     }
 }

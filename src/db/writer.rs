@@ -18,14 +18,79 @@ const TRIES: u32 = 100;
 const PAUSE: std::time::Duration = std::time::Duration::from_millis(50);
 
 /// What the commit did, told to every command in it.
-type Committed<'a> = Result<(), &'a sqlx::Error>;
-/// Answers the caller of one command once the commit's outcome is known.
-type Reply = Box<dyn FnOnce(Committed<'_>) + Send>;
-/// A command: runs inside the transaction; says whether to keep its work, and how to answer.
-type Command = Box<dyn for<'t> FnOnce(Tx<'t>) -> BoxFuture<'t, (bool, Reply)> + Send>;
+type Committed<'a> = Result<(), &'a Failed>;
+
+/// Runs inside the transaction, and is answered once the commit's outcome is known, whether its turn came or not.
+trait Command: Send {
+    /// Whether to keep its work.
+    fn run<'t>(&'t mut self, tx: Tx<'t>) -> BoxFuture<'t, bool>;
+    fn answer(self: Box<Self>, committed: Committed<'_>);
+}
+
+struct Asked<F, R, E> {
+    command: Option<F>,
+    out: Option<Result<R, E>>,
+    answer: oneshot::Sender<Result<R, E>>,
+}
+
+impl<F, R, E> Command for Asked<F, R, E>
+where
+    F: for<'t> FnOnce(Tx<'t>) -> BoxFuture<'t, Result<R, E>> + Send,
+    R: Send,
+    E: From<DbError> + Send,
+{
+    fn run<'t>(&'t mut self, tx: Tx<'t>) -> BoxFuture<'t, bool> {
+        Box::pin(async move {
+            let Some(command) = self.command.take() else {
+                return false;
+            };
+            let out = command(tx).await;
+            let keep = out.is_ok();
+            self.out = Some(out);
+            keep
+        })
+    }
+
+    fn answer(self: Box<Self>, committed: Committed<'_>) {
+        let out = match (self.out, committed) {
+            (Some(Err(own)), _) => Err(own),
+            (_, Err(failed)) => Err(failed.told().into()),
+            (Some(out), Ok(())) => out,
+            (None, Ok(())) => Err(DbError::Closed.into()),
+        };
+        // The caller may have gone; the work stands all the same.
+        let _gone = self.answer.send(out);
+    }
+}
+
+/// Why nothing of a transaction happened.
+enum Failed {
+    /// A statement that begins, ends or divides it failed.
+    Commit(sqlx::Error),
+    /// A command failed so that the database undid the others with it, as it may for want of space.
+    Undone(sqlx::Error),
+}
+
+impl From<sqlx::Error> for Failed {
+    fn from(error: sqlx::Error) -> Self {
+        Self::Commit(error)
+    }
+}
+
+impl Failed {
+    fn told(&self) -> DbError {
+        match self {
+            Self::Commit(error) => DbError::Commit {
+                message: error.to_string(),
+                full: sqlx_is_full(error),
+            },
+            Self::Undone(_) => DbError::Undone,
+        }
+    }
+}
 
 enum Message {
-    Run(Command),
+    Run(Box<dyn Command>),
     Scrub(oneshot::Sender<Result<(), DbError>>),
     Close(oneshot::Sender<()>),
 }
@@ -49,21 +114,11 @@ impl Writer {
         R: Send + 'static,
         E: From<DbError> + Send + 'static,
     {
-        let (answer, answered) = oneshot::channel::<Result<R, E>>();
-        let command: Command = Box::new(move |tx| {
-            Box::pin(async move {
-                let out = command(tx).await;
-                let keep = out.is_ok();
-                let reply: Reply = Box::new(move |committed| {
-                    let out = match committed {
-                        Ok(()) => out,
-                        Err(error) => out.and(Err(commit_failed(error).into())),
-                    };
-                    // The caller may have gone; the work stands all the same.
-                    let _gone = answer.send(out);
-                });
-                (keep, reply)
-            })
+        let (answer, answered) = oneshot::channel();
+        let command = Box::new(Asked {
+            command: Some(command),
+            out: None,
+            answer,
         });
         self.queue
             .send(Message::Run(command))
@@ -91,13 +146,6 @@ impl Writer {
         if self.queue.send(Message::Close(done)).await.is_ok() {
             let _already_gone = closed.await;
         }
-    }
-}
-
-fn commit_failed(error: &sqlx::Error) -> DbError {
-    DbError::Commit {
-        message: error.to_string(),
-        full: sqlx_is_full(error),
     }
 }
 
@@ -150,41 +198,40 @@ async fn scrub(conn: &mut SqliteConnection) -> Result<(), DbError> {
 }
 
 /// Runs `commands` in one transaction and answers them all.
-async fn commit(conn: &mut SqliteConnection, commands: Vec<Command>) {
+async fn commit(conn: &mut SqliteConnection, mut commands: Vec<Box<dyn Command>>) {
     if commands.is_empty() {
         return;
     }
     let started = Instant::now();
-    let mut replies = Vec::with_capacity(commands.len());
-    let outcome = transact(conn, commands, &mut replies).await;
-    if let Err(error) = &outcome {
+    let outcome = transact(conn, &mut commands).await;
+    if let Err(Failed::Commit(error) | Failed::Undone(error)) = &outcome {
         tracing::error!(%error, "database commit failed");
         // Fails where the database has rolled back by itself: either way no transaction stays open.
         let _already = conn.execute("rollback").await;
     }
     metrics::histogram!("syndarix_db_commit_seconds").record(started.elapsed().as_secs_f64());
-    for reply in replies {
-        reply(outcome.as_ref().map(|_| ()));
+    for command in commands {
+        command.answer(outcome.as_ref().map(|()| ()));
     }
 }
 
-/// A command that could not start is dropped, which its caller sees as [`DbError::Closed`].
 async fn transact(
     conn: &mut SqliteConnection,
-    commands: Vec<Command>,
-    replies: &mut Vec<Reply>,
-) -> sqlx::Result<()> {
+    commands: &mut [Box<dyn Command>],
+) -> Result<(), Failed> {
     // Each message to SQLite's thread costs two switches: what can be said together is.
     let mut next = "begin immediate; savepoint command";
     for command in commands {
         conn.execute(next).await?;
-        let (keep, reply) = command(Tx::Sqlite(&mut *conn)).await;
-        replies.push(reply);
-        if !keep {
-            conn.execute("rollback to command").await?;
+        if !command.run(Tx::Sqlite(&mut *conn)).await {
+            let undone = conn.execute("rollback to command").await;
+            undone.map_err(Failed::Undone)?;
         }
         next = "release command; savepoint command";
     }
     conn.execute("release command; commit").await?;
     Ok(())
 }
+
+#[cfg(test)]
+mod tests;

@@ -303,6 +303,10 @@ impl From<DbError> for ToolError {
                 "the hub's database does not keep up: repeat the call after a moment",
             )
             .retry_after(Duration::from_secs(1)),
+            DbError::Undone => Self::unavailable(
+                "the hub's database undid this call together with another one that failed: repeat the call",
+            )
+            .retry_after(Duration::from_secs(1)),
             DbError::Closed => {
                 Self::unavailable("the hub is stopping: repeat the call when it is back")
             }
