@@ -87,10 +87,11 @@ impl Audit {
         self.entries.put(entry)
     }
 
-    /// Takes the entry of a call that has ended. What changed something is on record when this returns.
+    /// Takes the entry of a call that has ended. What changed something is on record when this
+    /// returns, if the disk has room for it.
     pub fn write(&self, entry: Entry) {
         let taken = if entry.access > Access::Read {
-            self.entries.put(entry)
+            self.entries.keep(entry)
         } else {
             self.entries.queue(entry)
         };

@@ -116,6 +116,18 @@ impl<T: Serialize + DeserializeOwned + Send + Sync + 'static> Behind<T> {
         self.take(item, Some(&line))
     }
 
+    /// Takes `item`, of what has happened already and cannot be refused: where the journal has no room for it, it waits in
+    /// memory until the database takes it, and is lost only with the process.
+    pub fn keep(&self, item: T) -> Result<(), DbError>
+    where
+        T: Clone,
+    {
+        match self.put(item.clone()) {
+            Err(full) if full.is_full() => self.queue(item),
+            taken => taken,
+        }
+    }
+
     /// Takes `item`, which is not worth a journal's line: it is applied with the others, and lost with the process.
     pub fn queue(&self, item: T) -> Result<(), DbError> {
         self.take(item, None)
@@ -147,8 +159,9 @@ impl<T: Serialize + DeserializeOwned + Send + Sync + 'static> Behind<T> {
         if let Some(line) = line {
             if let Err(error) = journal.file.write_all(line) {
                 // Half a line must not spoil the next one.
-                let size = journal.size;
-                journal.file.set_len(size)?;
+                if let Err(cut) = journal.file.set_len(journal.size) {
+                    tracing::error!(error = %cut, journal = %self.0.path.display(), "half a line stays in a journal");
+                }
                 return Err(error.into());
             }
             journal.size += line.len() as u64;
@@ -195,16 +208,16 @@ impl<T> Shared<T> {
         self.lock().taken - applied > HIGH
     }
 
-    /// The next items. A journal that has grown is continued in a new file, so that the old one can go once they are applied.
-    fn next(&self) -> io::Result<Vec<T>> {
+    /// The next items. A journal that has grown is continued in a new file, so that the old one can go once they are applied;
+    /// where there is no room for one, the old one grows on.
+    fn next(&self) -> Vec<T> {
         let mut journal = self.lock();
-        let old = segment(&self.path);
-        if journal.size > SEGMENT && !old.exists() {
-            std::fs::rename(&self.path, &old)?;
-            journal.file = create(&self.path)?;
-            journal.size = 0;
+        if journal.size > SEGMENT
+            && let Err(error) = journal.turn(&self.path)
+        {
+            tracing::warn!(%error, journal = %self.path.display(), "a journal is not continued in a new file");
         }
-        Ok(std::mem::take(&mut journal.pending))
+        std::mem::take(&mut journal.pending)
     }
 
     /// Tells how much waits.
@@ -230,20 +243,33 @@ impl<T> Shared<T> {
     }
 }
 
+impl<T> Journal<T> {
+    /// Goes on in a new file, unless the older one is still there.
+    fn turn(&mut self, path: &Path) -> io::Result<()> {
+        let old = segment(path);
+        if old.exists() {
+            return Ok(());
+        }
+        // Made before the one in use moves, which must be found under one of the two names.
+        let new = path.with_extension("new");
+        let file = create(&new)?;
+        std::fs::rename(path, &old)?;
+        if let Err(error) = std::fs::rename(&new, path) {
+            std::fs::rename(&old, path)?;
+            return Err(error);
+        }
+        self.file = file;
+        self.size = 0;
+        Ok(())
+    }
+}
+
 async fn run<T: Send + Sync + 'static>(shared: Arc<Shared<T>>, gather: Duration, apply: Apply<T>) {
     loop {
         shared.work.notified().await;
         // A flush is urgent; otherwise wait a little for company.
         let _flushed = tokio::time::timeout(gather, shared.urgent.notified()).await;
-        let mut items = match shared.next() {
-            Ok(items) => items,
-            Err(error) => {
-                tracing::error!(%error, journal = %shared.path.display(), "a journal cannot be continued");
-                tokio::time::sleep(RETRY).await;
-                shared.work.notify_one();
-                continue;
-            }
-        };
+        let mut items = shared.next();
         while !items.is_empty() {
             let rest = items.split_off(items.len().min(BATCH));
             let batch: Arc<[T]> = items.into();

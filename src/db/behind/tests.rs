@@ -92,3 +92,40 @@ async fn who_comes_while_too_much_waits_is_let_through_once_it_is_less() {
     broken.store(false, Ordering::SeqCst);
     behind.room().await.unwrap();
 }
+
+#[tokio::test]
+async fn what_has_happened_is_kept_where_the_journal_has_no_room() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("items.jsonl");
+    let (seen, broken) = (Seen::default(), Arc::default());
+    let behind = Behind::open(&path, Duration::ZERO, into(&seen, &broken))
+        .await
+        .unwrap();
+    let full = OpenOptions::new().append(true).open("/dev/full").unwrap();
+    let whole = std::mem::replace(&mut behind.0.lock().file, full);
+    assert!(behind.put(1).unwrap_err().is_full());
+    behind.keep(2).unwrap();
+    behind.flush().await.unwrap();
+    assert_eq!(*seen.lock().unwrap(), [2]);
+    behind.0.lock().file = whole;
+    behind.keep(3).unwrap();
+    assert_eq!(std::fs::read_to_string(&path).unwrap(), "3\n");
+}
+
+#[tokio::test]
+async fn a_journal_that_cannot_be_continued_in_a_new_file_goes_on_in_the_old_one() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("items.jsonl");
+    let (seen, broken) = (Seen::default(), Arc::default());
+    let behind = Behind::open(&path, Duration::ZERO, into(&seen, &broken))
+        .await
+        .unwrap();
+    std::fs::create_dir(path.with_extension("new")).unwrap();
+    behind.0.lock().size = SEGMENT + 1;
+    behind.put(1).unwrap();
+    behind.flush().await.unwrap();
+    behind.put(2).unwrap();
+    behind.flush().await.unwrap();
+    assert_eq!(*seen.lock().unwrap(), [1, 2]);
+    assert!(path.exists() && !segment(&path).exists());
+}

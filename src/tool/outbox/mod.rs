@@ -109,10 +109,10 @@ impl Outbox {
         })
     }
 
-    /// Has `change` on record when it returns.
+    /// Has `change` on record when it returns, if the disk has room for it.
     pub(super) fn put(&self, project: &ProjectId, change: &Change) {
         let cause = &change.cause;
-        let taken = self.entries.put(New {
+        let taken = self.entries.keep(New {
             id: new_id("evt"),
             hub: Arc::clone(&self.hub),
             at_ms: self.clock.now(),
