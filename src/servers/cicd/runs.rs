@@ -36,6 +36,8 @@ use crate::{
 const BEAT: Duration = Duration::from_secs(2);
 /// A lease older than this belongs to a dead process, in milliseconds.
 const LEASE: Millis = 60_000;
+/// Before what could not be recorded is tried again.
+const RETRY: Duration = Duration::from_secs(1);
 
 /// The runs of this process. Cheap to clone.
 #[derive(Clone)]
@@ -211,9 +213,8 @@ impl Runs {
                 limits: runs.0.config.limits(),
             };
             report(&runs.0.upkeep, &run, Status::Queued).await;
-            if let Err(error) = runs.drive(site, workflow, &journal, &stops, stop).await {
-                tracing::error!(run = run.id, error = &*error, "a run cannot be recorded");
-            }
+            let (status, message) = runs.drive(site, workflow, &journal, &stops, &stop).await;
+            runs.end(&run.id, status, message, &stop).await;
             match runs.0.store.run(&run.scope.project, &run.id).await {
                 Ok(Some(ended)) => report(&runs.0.upkeep, &run, ended.status).await,
                 Ok(None) => {}
@@ -235,35 +236,36 @@ impl Runs {
         });
     }
 
+    /// Runs it when its turn comes; how it ended.
     async fn drive(
         &self,
         site: Site,
         workflow: Workflow,
         journal: &Arc<Rows>,
         stops: &Stops,
-        stop: CancellationToken,
-    ) -> Result<(), Broken> {
+        stop: &CancellationToken,
+    ) -> (Status, Option<&'static str>) {
         let id = site.run_id.clone();
-        let end = |status, message| {
-            self.0
-                .store
-                .end_run(&id, status, message, self.0.clock.now())
+        let unrecorded = |error: &dyn std::fmt::Display| {
+            tracing::error!(run = id, %error, "a run cannot be recorded");
+            let message = "it could not be recorded: run the workflow again";
+            (Status::Interrupted, Some(message))
         };
         let waiting = Held::on("syndarix_workflow_runs_waiting");
-        let _slot = tokio::select! {
-            slot = self.0.slots.acquire() => slot?,
-            () = stops.cancel.cancelled() => {
-                end(Status::Cancelled, Some("cancelled before it started")).await?;
-                return Ok(());
-            }
-            () = stop.cancelled() => {
-                end(Status::Interrupted, Some("the server stopped before it started")).await?;
-                return Ok(());
-            }
+        let slot = tokio::select! {
+            slot = self.0.slots.acquire() => slot,
+            () = stops.cancel.cancelled() => return (Status::Cancelled, Some("cancelled before it started")),
+            () = stop.cancelled() => return (Status::Interrupted, Some("the server stopped before it started")),
+        };
+        let _slot = match slot {
+            Ok(slot) => slot,
+            Err(error) => return unrecorded(&error),
         };
         drop(waiting);
         let _running = Held::on("syndarix_workflow_runs_running");
-        self.0.store.start_run(&id, self.0.clock.now()).await?;
+        if let Err(error) = self.0.store.start_run(&id, self.0.clock.now()).await {
+            return unrecorded(&error);
+        }
         let running = run::run(
             Arc::new(site),
             Arc::new(workflow),
@@ -281,17 +283,25 @@ impl Runs {
             }
         };
         match ended {
-            Ok(Ok(status)) => end(status, None).await?,
-            Ok(Err(error)) => {
-                end(Status::Interrupted, Some("it could not be recorded")).await?;
-                return Err(error);
-            }
+            Ok(Ok(status)) => (status, None),
+            Ok(Err(error)) => unrecorded(&error),
             Err(panic) => {
-                end(Status::Interrupted, Some("internal error")).await?;
-                return Err(panic.into());
+                tracing::error!(run = id, error = %panic, "a run panicked");
+                (Status::Interrupted, Some("internal error"))
             }
         }
-        Ok(())
+    }
+
+    /// Records how a run ended, however long the database takes nothing: nobody else ends it while this process lives.
+    async fn end(&self, id: &str, status: Status, message: Option<&str>, stop: &CancellationToken) {
+        let store = &self.0.store;
+        while let Err(error) = store.end_run(id, status, message, self.0.clock.now()).await {
+            tracing::error!(run = id, %error, "how a run ended cannot be recorded");
+            let again = tokio::time::timeout(RETRY, stop.cancelled()).await;
+            if again.is_ok() {
+                return;
+            }
+        }
     }
 
     async fn beat(&self, stop: CancellationToken) {
