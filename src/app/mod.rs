@@ -16,7 +16,11 @@ use metrics::gauge;
 pub use keep::{backup, key_outside, restore};
 pub use store::Store;
 
-use self::{engines::Engines, running::Lock, store::prepare};
+use self::{
+    engines::Engines,
+    running::Lock,
+    store::{prepare, tell_if_full},
+};
 use crate::{
     access::{Authority, ServerId, oauth::OAuthServer, token::Token},
     audit::Audit,
@@ -57,6 +61,7 @@ impl App {
     pub async fn open(settings: Settings) -> anyhow::Result<Self> {
         let data = prepare(&settings.storage.data)?;
         let lock = Lock::take(&data).await?;
+        tell_if_full(&data);
         let metrics = observe::start_metrics(settings.database.kind()?.as_str())?;
         let store = Store::open(&settings).await?;
         gauge!("process_start_time_seconds").set(store.clock.now() as f64 / 1000.0);

@@ -24,6 +24,9 @@ use crate::{
     servers,
 };
 
+/// Bytes that must fit on the disk.
+const PROBE: usize = 65_536;
+
 /// What a hub keeps, open, without its servers: enough to administer it.
 pub struct Store {
     /// The data directory.
@@ -163,6 +166,21 @@ pub(super) fn prepare(data: &Path) -> anyhow::Result<PathBuf> {
         .and_then(|_| std::fs::remove_file(&probe))
         .map_err(|error| unusable(data, &error))?;
     Ok(path)
+}
+
+/// Says so where the disk of the data directory is full: the hub starts all the same, for those who read.
+pub(super) fn tell_if_full(data: &Path) {
+    let probe = data.join(format!(".probe-{}", std::process::id()));
+    let written = std::fs::write(&probe, [0; PROBE]);
+    let _not_made = std::fs::remove_file(&probe);
+    if let Err(error) = written
+        && error.kind() == std::io::ErrorKind::StorageFull
+    {
+        tracing::error!(
+            data = %data.display(),
+            "the disk is full: reading calls are answered, writing ones with storage_full until there is space again"
+        );
+    }
 }
 
 /// Makes the data directory, private to its owner.
