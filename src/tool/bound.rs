@@ -56,6 +56,7 @@ impl<T: Tool> DynTool for Bound<T> {
 /// `args` as `A`. Only a failure pays for finding out where it is.
 fn read<A: for<'de> Deserialize<'de>>(args: &Value) -> Result<A, ToolError> {
     A::deserialize(args).or_else(|_| {
+        let args = &whole(args);
         serde_path_to_error::deserialize(args).map_err(|error| {
             ToolError::invalid_fields(vec![explain(
                 &error.path().to_string(),
@@ -63,6 +64,26 @@ fn read<A: for<'de> Deserialize<'de>>(args: &Value) -> Result<A, ToolError> {
             )])
         })
     })
+}
+
+/// `args` with `3.0` written as `3`: to JSON Schema both are integers (draft 2020-12, validation, section 6.1.1), to serde only one.
+fn whole(args: &Value) -> Value {
+    match args {
+        Value::Number(number) => {
+            let float = number
+                .as_f64()
+                .filter(|float| number.is_f64() && float.fract() == 0.0);
+            // Written without a fraction it is an integer, or too large for one.
+            let integer = float.and_then(|float| format!("{float:.0}").parse::<i64>().ok());
+            integer.map_or_else(|| args.clone(), Value::from)
+        }
+        Value::Array(list) => list.iter().map(whole).collect(),
+        Value::Object(map) => map
+            .iter()
+            .map(|(key, value)| (key.clone(), whole(value)))
+            .collect(),
+        other => other.clone(),
+    }
 }
 
 /// Names the field that serde's `message` is about, and what to do about it.
@@ -115,6 +136,15 @@ mod tests {
 
     fn wrong(args: Value) -> FieldError {
         read::<Args>(&args).unwrap_err().fields.remove(0)
+    }
+
+    #[test]
+    fn a_whole_number_is_an_integer_however_it_is_written() {
+        let args = |count: Value| json!({"path": "a", "edits": [], "count": count});
+        assert_eq!(read::<Args>(&args(json!(3.0))).unwrap().count, Some(3));
+        for count in [json!(3.5), json!(-1.0), json!(1e300)] {
+            assert_eq!(wrong(args(count)).pointer, "/count");
+        }
     }
 
     #[test]
