@@ -85,6 +85,9 @@ pub fn apply(
     keep: bool,
 ) -> Result<Stash, Error> {
     state::refuse(repository)?;
+    if name::head(repository)?.is_none() {
+        return Err(Error::Unborn);
+    }
     tree::refuse_staged(repository)?;
     let stash = find(repository, who, number)?;
     let made = repository.find_commit(stash.commit)?;

@@ -164,12 +164,10 @@ mod tests {
     #[tokio::test]
     async fn changes_are_put_aside_and_come_back_to_their_owner() {
         let team = team().await;
-        assert_eq!(
-            refused(&team, "git_stash", json!({"action": "push"}))
-                .await
-                .code,
-            Code::Conflict
-        );
+        for action in ["push", "pop", "apply"] {
+            let unborn = refused(&team, "git_stash", json!({"action": action})).await;
+            assert_eq!(unborn.code, Code::Conflict, "{action}");
+        }
         save(&team, "a", "1\n").await;
         save(&team, "b", "1\n").await;
         let stash = async |args| ok(&team, "git_stash", args).await;
