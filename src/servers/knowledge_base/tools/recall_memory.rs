@@ -147,7 +147,7 @@ mod tests {
     use serde_json::{Value, json};
 
     use super::super::tests::{team, team_at};
-    use crate::{base::clock::Clock, test::Team};
+    use crate::{base::clock::Clock, test::Team, tool::Code};
 
     const DAY: i64 = 86_400_000;
     /// 2026-01-01T00:00:00Z
@@ -164,6 +164,14 @@ mod tests {
         let found = team.call_json("recall_memory", sent).await.unwrap();
         let memories = found["memories"].as_array().unwrap().iter();
         memories.map(|memory| memory["memory_id"].clone()).collect()
+    }
+
+    #[tokio::test]
+    async fn a_change_that_never_was_is_not_waited_for() {
+        let team = team_at(Clock::manual(START)).await;
+        let never = json!({"query": "x", "min_seq": 1_000_000});
+        let error = team.call_json("recall_memory", never).await.unwrap_err();
+        assert_eq!(error.code, Code::InvalidArgument);
     }
 
     #[tokio::test]
