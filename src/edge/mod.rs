@@ -1,6 +1,7 @@
 //! Floor 5: everything that speaks HTTP. Only this floor knows axum and rmcp.
 
 mod config;
+mod docs;
 mod gate;
 mod health;
 mod hosts;
@@ -101,7 +102,7 @@ pub fn main_router(hub: &Hub, endpoints: &Endpoints) -> Router {
         hub,
         None,
         prefixed.merge(endpoints.all()).merge(rest::router(hub)),
-        wires.merge(oauth::router(hub, None)),
+        wires.merge(oauth::router(hub, None)).merge(docs::router()),
     );
     on_any_port(&hub.http, guarded.merge(health::router(hub)))
 }
