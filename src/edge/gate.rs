@@ -8,7 +8,8 @@ use axum::{
     middleware::Next,
     response::Response,
 };
-use http::{HeaderMap, HeaderValue, Method, header};
+use http::{HeaderMap, HeaderValue, Method, StatusCode, header};
+use percent_encoding::percent_decode_str;
 use tokio::time::timeout;
 
 use super::{
@@ -129,6 +130,11 @@ pub async fn authenticate(
     let bearer = bearer(request.headers());
     let id = request_id(&request).cloned();
     let is_rest = is_rest(&request);
+    if is_rest && percent_decode_str(path(&request)).decode_utf8().is_err() {
+        let error = ToolError::invalid("", "the path is not UTF-8 when it is percent-decoded");
+        let problem = Problem::new(error, request_id(&request));
+        return problem.status(StatusCode::BAD_REQUEST).into();
+    }
     let origin = if is_rest { Origin::Rest } else { Origin::Mcp };
     let place = oauth::of_request(own, path(&request));
     match identify(&hub, bearer, place, origin, id).await {

@@ -163,3 +163,45 @@ async fn a_client_that_never_ends_its_body_is_not_waited_for() {
         assert_eq!(&answer[..10], b"HTTP/1.1 4", "{path}");
     }
 }
+
+#[tokio::test]
+async fn the_page_of_the_document_is_whole_and_open_to_all() {
+    let hub = Hub::start().await;
+    for (path, kind) in [
+        ("/docs", "text/html"),
+        ("/docs/page.css", "text/css"),
+        ("/docs/page.js", "text/javascript"),
+    ] {
+        let url = format!("{}{path}", hub.main);
+        let answer = hub.http.get(url).send().await.unwrap();
+        assert_eq!(answer.status(), 200, "{path}");
+        let header = |name: &str| answer.headers()[name].to_str().unwrap().to_owned();
+        assert!(header("content-type").starts_with(kind), "{path}");
+        assert!(header("content-security-policy").contains("default-src 'none'"));
+        let text = answer.text().await.unwrap();
+        assert!(
+            !text.contains("//") || !text.contains("http"),
+            "{path} loads from elsewhere"
+        );
+    }
+    let open = hub.http.get(format!("{}/openapi.json", hub.main));
+    assert_eq!(open.send().await.unwrap().status(), 401);
+}
+
+#[tokio::test]
+async fn a_path_that_is_no_text_is_a_problem_too() {
+    let hub = Hub::start().await;
+    for path in [
+        "/api/v1/projects/%FF/members",
+        "/api/v1/issues/%FF",
+        "/api/v1/servers/%FF/tools/x",
+    ] {
+        let asked = hub.http.get(format!("{}{path}", hub.main));
+        let answer = asked.bearer_auth(&hub.admin).send().await.unwrap();
+        assert_eq!(answer.status(), 400, "{path}");
+        let kind = answer.headers()["content-type"].clone();
+        assert_eq!(kind, "application/problem+json", "{path}");
+        let problem: Value = answer.json().await.unwrap();
+        assert_eq!(problem["code"], "invalid_argument", "{path}");
+    }
+}
