@@ -171,7 +171,7 @@ pub(super) fn prepare(data: &Path) -> anyhow::Result<PathBuf> {
 /// Says so where the disk of the data directory is full: the hub starts all the same, for those who read.
 pub(super) fn tell_if_full(data: &Path) {
     let probe = data.join(format!(".probe-{}", std::process::id()));
-    let written = std::fs::write(&probe, [0; PROBE]);
+    let written = std::fs::write(&probe, vec![0; PROBE]);
     let _not_made = std::fs::remove_file(&probe);
     if let Err(error) = written
         && error.kind() == std::io::ErrorKind::StorageFull

@@ -211,7 +211,7 @@ async fn commit(conn: &mut SqliteConnection, mut commands: Vec<Box<dyn Command>>
     }
     metrics::histogram!("syndarix_db_commit_seconds").record(started.elapsed().as_secs_f64());
     for command in commands {
-        command.answer(outcome.as_ref().map(|()| ()));
+        command.answer(outcome.as_ref().copied());
     }
 }
 

@@ -106,11 +106,11 @@ impl KnowledgeBase {
 impl KnowledgeBase {
     /// Waits until searches see change `seq`, or until there is an index at all.
     async fn caught_up(&self, seq: Option<i64>) -> Result<(), ToolError> {
-        if let Some(seq) = seq.filter(|seq| *seq > self.indexer.progress().seq) {
-            if seq > self.store.last_seq().await? {
-                let problem = "no change has this number: send the seq that adding or saving told";
-                return Err(ToolError::invalid("/min_seq", problem));
-            }
+        if let Some(seq) = seq.filter(|seq| *seq > self.indexer.progress().seq)
+            && seq > self.store.last_seq().await?
+        {
+            let problem = "no change has this number: send the seq that adding or saving told";
+            return Err(ToolError::invalid("/min_seq", problem));
         }
         if self.indexer.reach(seq.unwrap_or(0), PATIENCE).await {
             return Ok(());
