@@ -1,5 +1,7 @@
 //! What a refused git operation says to the caller, and the next step.
 
+use std::io;
+
 use serde_json::json;
 
 use super::{cli, engine::Error, tools::git_export_tree::NO_COMMIT};
@@ -140,6 +142,8 @@ fn of_cli(error: cli::Error) -> ToolError {
         cli::Error::TimedOut { .. } => ToolError::new(Code::DeadlineExceeded, error.to_string())
             .hint("narrow it by paths or dates"),
         cli::Error::TooMuch { .. } => ToolError::too_large(error.to_string()),
+        cli::Error::Start(error) => error.into(),
+        full if is_full(&full.to_string()) => no_space(full),
         other => ToolError::internal(other),
     }
 }
@@ -149,6 +153,44 @@ fn of_git(error: git2::Error) -> ToolError {
     match error.code() {
         git2::ErrorCode::Locked => ToolError::conflict("the repository is busy: try again"),
         git2::ErrorCode::Modified => ToolError::conflict("a branch moved meanwhile: try again"),
+        _ if is_full(error.message()) => no_space(error),
         _ => ToolError::internal(error),
+    }
+}
+
+/// Neither the git program nor libgit2 has a code for a full disk: both say it in words.
+fn is_full(said: &str) -> bool {
+    let words = [
+        "No space left on device",
+        "Out of diskspace",
+        "Disk quota exceeded",
+    ];
+    words.iter().any(|words| said.contains(words))
+}
+
+fn no_space(error: impl std::error::Error + Send + Sync + 'static) -> ToolError {
+    io::Error::new(io::ErrorKind::StorageFull, error).into()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_full_disk_is_told_as_such_by_both_backends() {
+        let said = "failed to write out file: No space left on device";
+        let library = git2::Error::from_str(said);
+        let program = cli::Error::Failed {
+            command: "worktree",
+            code: 128,
+            said: "fatal: could not write: No space left on device".into(),
+        };
+        for error in [Error::Git(library), Error::Cli(program)] {
+            assert_eq!(of(error).code, Code::StorageFull);
+        }
+        assert_eq!(
+            of(Error::Git(git2::Error::from_str("odd"))).code,
+            Code::Internal
+        );
     }
 }
