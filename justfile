@@ -69,6 +69,18 @@ crash-knowledge cycles="200":
 crash-workspaces cycles="200":
     CRASH_CYCLES={{cycles}} cargo test --release --test it -- git::crash file_system::dead_hub --nocapture
 
+# kill -9 a release hub at work on issues, administration, runs and models, again and again, and look what is left and on record
+crash-hub cycles="200":
+    CRASH_CYCLES={{cycles}} cargo test --release --test it -- crash::whatever --nocapture
+
+# fill the disk of a release hub, and look that it says so, loses nothing and gets well by itself
+disk-full *binary:
+    tests/hard/disk_full {{binary}}
+
+# a release hub under a mixed load for so many minutes: memory and descriptors must stay flat
+soak minutes="30":
+    tests/hard/soak {{minutes}}
+
 # ten questions about this repository's last commit, put to a release hub without a network
 ask-docs:
     tests/asked/run
