@@ -15,6 +15,7 @@ mod architecture;
 mod backup;
 mod cli;
 mod contract;
+mod crash;
 mod docs;
 mod doctor;
 mod edge;
