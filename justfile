@@ -19,6 +19,10 @@ conformance:
 sdks *words:
     tests/sdks/run "" {{words}}
 
+# the OpenAPI document and what the hub makes of it, by Spectral and Schemathesis (fetches them with npm and pip, once); `-n 10` is quicker
+openapi *words:
+    tests/openapi/run {{words}}
+
 # what must hold before a change lands
 ci:
     .ci/run

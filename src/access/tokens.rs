@@ -21,26 +21,38 @@ const GRACE_S: u32 = 3600;
 /// The longest that may be said.
 const MAX_GRACE_S: u32 = 30 * 86_400;
 
+/// What ids of projects and agents look like, for clients: the parser decides.
+const NAMES: &str = r"^(\*|[a-z0-9][a-z0-9_-]*(\.[a-z0-9_-]+)*)$";
+/// What scopes look like, likewise.
+const SCOPES: &str = "^(hub:admin|(mcp|llm_gateway|git|knowledge_base|issues|file_system|code_analysis|cicd):(read|write|admin))$";
+
 /// What a new token shall be good for.
 #[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct NewToken {
     /// A name to recognise it by, 1 to 100 characters.
+    #[schemars(length(min = 1, max = 100), regex(pattern = r"\S"))]
     pub name: String,
     /// Project ids, or `["*"]` for every project.
+    #[schemars(length(min = 1, max = 100), inner(regex(pattern = NAMES)), example = ["default"])]
     pub projects: Vec<String>,
     /// Agent ids, or `["*"]` for every agent.
+    #[schemars(length(min = 1, max = 100), inner(regex(pattern = NAMES)), example = ["default"])]
     pub agents: Vec<String>,
     /// `<server>:read|write|admin`, `mcp:read|write|admin` for every server, `hub:admin`.
+    #[schemars(length(min = 1, max = 100), inner(regex(pattern = SCOPES)), example = ["issues:read"])]
     pub scopes: Vec<String>,
     /// The only tools it may call: names, or patterns such as `git_*`. Without any, all that its scopes allow.
     #[serde(default)]
+    #[schemars(length(max = 100))]
     pub tools_allow: Vec<String>,
     /// Tools that it may not call, likewise; they win over `tools_allow`.
     #[serde(default)]
+    #[schemars(length(max = 100))]
     pub tools_deny: Vec<String>,
     /// Seconds until it expires; without it the token does not expire.
     #[serde(default)]
+    #[schemars(range(min = 1))]
     pub expires_in_s: Option<u32>,
 }
 
@@ -82,8 +94,10 @@ pub struct TokenInfo {
 #[serde(deny_unknown_fields, default)]
 pub struct Rotation {
     /// Seconds that the token works as it was, beside as it is now: 0 to 2592000 (30 days), an hour unless given.
+    #[schemars(range(max = MAX_GRACE_S))]
     pub grace_s: Option<u32>,
     /// Seconds from now until it expires; without it the expiry stays what it is.
+    #[schemars(range(min = 1))]
     pub expires_in_s: Option<u32>,
 }
 

@@ -109,7 +109,7 @@ macro_rules! name_type {
                     "type": "string",
                     "minLength": 1,
                     "maxLength": 64,
-                    "pattern": "^[a-z0-9][a-z0-9._-]*$"
+                    "pattern": r"^[a-z0-9][a-z0-9_-]*(\.[a-z0-9_-]+)*$"
                 })
             }
         }

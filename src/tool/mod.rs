@@ -51,7 +51,7 @@ pub use reach::Reach;
 pub use registry::{Parts, Registry};
 pub use route::{Method, Route};
 pub use running::Running;
-pub use schema::{AGENT_ID, PROJECT_ID};
+pub use schema::{AGENT_ID, PROJECT_ID, of_args};
 pub use spec::{Face, Hints, Spec};
 pub use upkeep::Upkeep;
 pub use wire::{DynWire, Incoming, Wire, WireBody, WireReply, WireRequest, WireSet, status_of};

@@ -87,11 +87,12 @@ fn root(
 fn clean(schema: &mut Value) {
     let Value::Object(map) = schema else { return };
     map.remove("title");
-    if map
-        .get("format")
-        .and_then(Value::as_str)
-        .is_some_and(is_rust_format)
+    if let Some(format) = map.get("format").and_then(Value::as_str)
+        && is_rust_format(format)
     {
+        if let Some(most) = most(format) {
+            map.entry("maximum").or_insert(most);
+        }
         map.remove("format");
     }
     if map.get("default") == Some(&Value::Null) {
@@ -125,6 +126,15 @@ fn describe_variant(map: &mut Map<String, Value>) {
         for rule in properties.values_mut().filter_map(Value::as_object_mut) {
             rule.entry("description").or_insert_with(|| about.clone());
         }
+    }
+}
+
+/// The largest number that is read, where a format alone says it. Of 64 bits nobody needs the end.
+fn most(format: &str) -> Option<Value> {
+    match format {
+        "uint32" => Some(u32::MAX.into()),
+        "int32" => Some(i32::MAX.into()),
+        _ => None,
     }
 }
 

@@ -49,6 +49,7 @@ pub fn router(hub: &Hub) -> Router {
 #[serde(deny_unknown_fields)]
 pub struct NewNamed {
     /// The name used in calls: 1 to 64 characters of a-z, 0-9, `.`, `_`, `-`.
+    #[schemars(with = "ProjectId")]
     pub id: String,
     /// A name for people.
     #[serde(default)]
@@ -60,6 +61,7 @@ pub struct NewNamed {
 #[serde(deny_unknown_fields, default)]
 pub struct Page {
     /// How many, 1 to 200.
+    #[schemars(range(min = 1, max = 200))]
     pub limit: Option<u32>,
     /// Where the page before ended.
     pub cursor: Option<String>,

@@ -1,11 +1,16 @@
 //! OpenAPI 3.1, generated from the tools' contracts, so that it cannot drift from them.
 
+mod errors;
+mod example;
 mod hub;
 
 use schemars::{JsonSchema, generate::SchemaSettings};
 use serde_json::{Map, Value, json};
 
-use crate::tool::{AGENT_ID, Method, PROJECT_ID, Registry, Route, Spec};
+use crate::{
+    base::ids::ProjectId,
+    tool::{AGENT_ID, Method, PROJECT_ID, Registry, Route, Spec, of_args},
+};
 
 /// The document.
 pub fn document(registry: &Registry) -> Value {
@@ -14,7 +19,8 @@ pub fn document(registry: &Registry) -> Value {
         for tool in registry.tools(server) {
             let spec = tool.spec();
             let path = format!("/api/v1/servers/{server}/tools/{}", spec.name);
-            let mut operation = operation(spec, spec.name.to_owned(), Some(body(&spec.input)), &[]);
+            let mut operation =
+                operation(spec, spec.name.to_owned(), Some(body(&input(spec))), &[]);
             operation.insert("parameters".into(), json!([]));
             add(&mut paths, &path, "post", operation);
         }
@@ -33,19 +39,30 @@ pub fn document(registry: &Registry) -> Value {
             "description": "Seven servers for a team of AI agents. Every tool works in one project for one agent: name them \
                             as project_id and agent_id, in the headers X-Project-Id and X-Agent-Id, or use a token that is \
                             bound to one of each.",
+            "contact": {"name": "The hub's administrator"},
             "license": {"name": "MIT", "identifier": "MIT"},
         },
+        "servers": [{"url": "/", "description": "The hub that this document comes from."}],
+        "tags": tags(registry),
         "security": [{"bearer": []}],
         "paths": paths,
         "components": {
             "securitySchemes": {"bearer": {"type": "http", "scheme": "bearer", "description": "A service token, syx_…"}},
-            "schemas": {"Problem": problem()},
-            "responses": {"Problem": {
-                "description": "What went wrong and what to do next (RFC 9457).",
-                "content": {"application/problem+json": {"schema": {"$ref": "#/components/schemas/Problem"}}},
-            }},
+            "schemas": {"Problem": errors::problem()},
+            "responses": errors::components(),
         },
     })
+}
+
+/// What the operations are sorted by.
+fn tags(registry: &Registry) -> Vec<Value> {
+    let servers = registry
+        .servers()
+        .map(|server| (server.as_str(), server.about()));
+    servers
+        .chain([("hub", "Administration and events.")])
+        .map(|(name, about)| json!({"name": name, "description": about}))
+        .collect()
 }
 
 fn add(paths: &mut Map<String, Value>, path: &str, method: &str, operation: Map<String, Value>) {
@@ -56,7 +73,29 @@ fn add(paths: &mut Map<String, Value>, path: &str, method: &str, operation: Map<
 }
 
 fn body(schema: &Map<String, Value>) -> Value {
-    json!({"required": true, "content": {"application/json": {"schema": schema}}})
+    let schema = Value::Object(schema.clone());
+    let example = example::of("", &schema);
+    json!({"required": true, "content": {"application/json": {"schema": schema, "example": example}}})
+}
+
+/// A tool's input schema, which here says what names of projects and agents look like too. Tools' own schemas leave that out: models
+/// read them in every conversation, and do not make up names.
+fn input(spec: &Spec) -> Map<String, Value> {
+    let mut input = (*spec.input).clone();
+    let properties = input.get_mut("properties").and_then(Value::as_object_mut);
+    for (name, rule) in properties.into_iter().flatten() {
+        if let Some(rule) = rule
+            .as_object_mut()
+            .filter(|_| [PROJECT_ID, AGENT_ID].contains(&name.as_str()))
+        {
+            rule.extend(
+                of_args::<ProjectId>()
+                    .into_iter()
+                    .filter(|(key, _)| key == "pattern"),
+            );
+        }
+    }
+    input
 }
 
 fn operation(
@@ -89,24 +128,25 @@ fn operation(
 fn responses(status: &str, schema: Option<&Value>) -> Value {
     let mut success = json!({"description": "Done."});
     if let (Some(schema), Some(map)) = (schema, success.as_object_mut()) {
+        let example = example::of("", schema);
         map.insert(
             "content".into(),
-            json!({"application/json": {"schema": schema}}),
+            json!({"application/json": {"schema": schema, "example": example}}),
         );
     }
-    json!({status: success, "default": {"$ref": "#/components/responses/Problem"}})
+    let all = std::iter::once((status.to_owned(), success)).chain(errors::of_operation());
+    all.collect::<Map<String, Value>>().into()
 }
 
 /// A friendly route: names in the path, the rest in the query or the body.
 fn add_route(paths: &mut Map<String, Value>, route: &Route, spec: &Spec) {
     let empty = Map::new();
-    let properties = spec
-        .input
+    let input = input(spec);
+    let properties = input
         .get("properties")
         .and_then(Value::as_object)
         .unwrap_or(&empty);
-    let required: Vec<&str> = spec
-        .input
+    let required: Vec<&str> = input
         .get("required")
         .and_then(Value::as_array)
         .into_iter()
@@ -120,7 +160,7 @@ fn add_route(paths: &mut Map<String, Value>, route: &Route, spec: &Spec) {
     }
     let mut request = None;
     if route.method.has_body() {
-        let mut rest = (*spec.input).clone();
+        let mut rest = input.clone();
         let left: Map<String, Value> = properties
             .iter()
             .filter(|(k, _)| !in_path.contains(&k.as_str()))
@@ -172,13 +212,30 @@ fn add_route(paths: &mut Map<String, Value>, route: &Route, spec: &Spec) {
 fn parameter(name: &str, place: &str, required: bool, rule: Option<&Value>) -> Value {
     let mut schema = rule.cloned().unwrap_or_else(|| json!({"type": "string"}));
     let about = schema.as_object_mut().and_then(|s| s.remove("description"));
-    // The headers X-Project-Id and X-Agent-Id, or the token, may say it instead.
-    let required = place == "path" || (required && name != PROJECT_ID && name != AGENT_ID);
-    json!({"name": name, "in": place, "required": required, "description": about.unwrap_or_default(), "schema": schema})
+    let mut out = json!({"name": name, "in": place, "required": place == "path" || required, "schema": schema});
+    if let Some(out) = out.as_object_mut() {
+        if required {
+            out.insert("example".into(), example::of(name, &schema));
+        }
+        if let Some(about) = about {
+            out.insert("description".into(), about);
+        }
+    }
+    out
 }
 
+/// What is sent.
 fn schema_of<T: JsonSchema>() -> Value {
-    let settings = SchemaSettings::draft2020_12().with(|s| {
+    schema::<T>(SchemaSettings::draft2020_12())
+}
+
+/// What is answered.
+fn answer_of<T: JsonSchema>() -> Value {
+    schema::<T>(SchemaSettings::draft2020_12().for_serialize())
+}
+
+fn schema<T: JsonSchema>(settings: SchemaSettings) -> Value {
+    let settings = settings.with(|s| {
         s.inline_subschemas = true;
         s.meta_schema = None;
     });
@@ -189,31 +246,11 @@ fn schema_of<T: JsonSchema>() -> Value {
 }
 
 fn query_of<T: JsonSchema>() -> Vec<Value> {
-    let schema = schema_of::<T>();
+    let schema = of_args::<T>();
     let properties = schema.get("properties").and_then(Value::as_object);
     properties
         .into_iter()
         .flatten()
         .map(|(name, rule)| parameter(name, "query", false, Some(rule)))
         .collect()
-}
-
-fn problem() -> Value {
-    json!({
-        "type": "object",
-        "required": ["type", "title", "status", "code", "detail"],
-        "properties": {
-            "type": {"type": "string"},
-            "title": {"type": "string", "description": "The HTTP status in words."},
-            "status": {"type": "integer"},
-            "code": {"type": "string", "description": "What kind of failure it is, for programs."},
-            "detail": {"type": "string", "description": "What is wrong and what to do next."},
-            "errors": {"type": "array", "description": "The wrong fields.", "items": {"type": "object", "properties": {
-                "pointer": {"type": "string", "description": "JSON pointer into the arguments."},
-                "detail": {"type": "string"}}}},
-            "details": {"description": "More for programs."},
-            "retry_after_s": {"type": "integer"},
-            "request_id": {"type": "string", "description": "The request in the hub's log and audit log."},
-        },
-    })
 }

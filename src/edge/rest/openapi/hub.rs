@@ -9,14 +9,15 @@ use super::{
         audit::NDJSON,
         events::{EventPage, Part},
     },
-    add, body, parameter, query_of, responses, schema_of,
+    add, answer_of, body, parameter, query_of, responses, schema_of,
 };
 use crate::{
     access::{NewToken, Rotation, TokenInfo},
     audit,
     backup::Made,
+    base::ids::ProjectId,
     project::Named,
-    tool::EventFilter,
+    tool::{AGENT_ID, EventFilter, PROJECT_ID},
 };
 
 /// One operation that calls no tool.
@@ -41,7 +42,17 @@ impl Operation {
     ) -> Self {
         let names = path.split(['{', '}']).skip(1).step_by(2);
         let parameters = names
-            .map(|name| parameter(name, "path", true, None))
+            .map(|name| {
+                let mut rule = match name {
+                    PROJECT_ID | AGENT_ID => schema_of::<ProjectId>(),
+                    _ => json!({"type": "string"}),
+                };
+                if let Some(rule) = rule.as_object_mut() {
+                    rule.remove("title");
+                    rule.insert("description".into(), about(name).into());
+                }
+                parameter(name, "path", true, Some(&rule))
+            })
             .collect();
         Self {
             path,
@@ -95,6 +106,15 @@ impl Operation {
     }
 }
 
+/// What a name in a path is.
+fn about(name: &str) -> &'static str {
+    match name {
+        PROJECT_ID => "The project.",
+        AGENT_ID => "The agent.",
+        _ => "The token's id, as the list of tokens tells it.",
+    }
+}
+
 /// Adds what calls no tool: administration, and events.
 pub fn operations(paths: &mut Map<String, Value>) {
     let list = |item: Value| {
@@ -103,10 +123,10 @@ pub fn operations(paths: &mut Map<String, Value>) {
         json!({"type": "object", "required": ["items"], "properties": properties})
     };
     let page = query_of::<Page>();
-    let named = list(schema_of::<Named>());
+    let named = list(answer_of::<Named>());
     let member = json!({"type": "object", "properties": {
         "project_id": {"type": "string"}, "agent_id": {"type": "string"}}});
-    let mut with_token = schema_of::<TokenInfo>();
+    let mut with_token = answer_of::<TokenInfo>();
     if let Some(properties) = with_token
         .get_mut("properties")
         .and_then(Value::as_object_mut)
@@ -148,7 +168,7 @@ pub fn operations(paths: &mut Map<String, Value>) {
             "List tokens, without the tokens themselves",
         )
         .query(&page)
-        .gives("200", list(schema_of::<TokenInfo>())),
+        .gives("200", list(answer_of::<TokenInfo>())),
         of(
             "post",
             tokens,
@@ -179,7 +199,7 @@ pub fn operations(paths: &mut Map<String, Value>) {
         )
         .query(&query_of::<audit::Query>())
         .query(&page)
-        .gives("200", list(schema_of::<audit::Record>())),
+        .gives("200", list(answer_of::<audit::Record>())),
         of(
             "get",
             "/api/v1/projects/{project_id}/events",
@@ -189,14 +209,14 @@ pub fn operations(paths: &mut Map<String, Value>) {
         .for_whom("For every token of the project: it is shown what it may read.")
         .query(&query_of::<EventFilter>())
         .query(&query_of::<Part>())
-        .gives("200", schema_of::<EventPage>()),
+        .gives("200", answer_of::<EventPage>()),
         of(
             "post",
             "/api/v1/backups",
             "create_backup",
             "Make a backup in the data directory's folder backups",
         )
-        .gives("201", schema_of::<Made>()),
+        .gives("201", answer_of::<Made>()),
     ];
     for operation in operations {
         operation.add_to(paths);
