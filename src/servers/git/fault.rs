@@ -143,8 +143,8 @@ fn of_cli(error: cli::Error) -> ToolError {
             .hint("narrow it by paths or dates"),
         cli::Error::TooMuch { .. } => ToolError::too_large(error.to_string()),
         cli::Error::Start(error) => error.into(),
-        full if is_full(&full.to_string()) => no_space(full),
-        other => ToolError::internal(other),
+        cli::Error::Failed { .. } if is_full(&error.to_string()) => no_space(error),
+        cli::Error::Failed { .. } => ToolError::internal(error),
     }
 }
 

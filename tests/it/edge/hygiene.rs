@@ -191,12 +191,13 @@ async fn the_page_of_the_document_is_whole_and_open_to_all() {
 #[tokio::test]
 async fn a_path_that_is_no_text_is_a_problem_too() {
     let hub = Hub::start().await;
-    for path in [
-        "/api/v1/projects/%FF/members",
-        "/api/v1/issues/%FF",
-        "/api/v1/servers/%FF/tools/x",
+    for (method, path) in [
+        ("GET", "/api/v1/projects/%FF/members"),
+        ("GET", "/api/v1/issues/%FF"),
+        ("POST", "/api/v1/servers/%FF/tools/x"),
     ] {
-        let asked = hub.http.get(format!("{}{path}", hub.main));
+        let method = method.parse().unwrap();
+        let asked = hub.http.request(method, format!("{}{path}", hub.main));
         let answer = asked.bearer_auth(&hub.admin).send().await.unwrap();
         assert_eq!(answer.status(), 400, "{path}");
         let kind = answer.headers()["content-type"].clone();

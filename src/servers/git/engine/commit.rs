@@ -1,7 +1,5 @@
 //! Committing the index.
 
-use std::io;
-
 use git2::{Commit, Oid, Repository, Signature, Time};
 
 use super::integrate::state;
@@ -91,7 +89,7 @@ pub fn commit(repository: &Repository, wanted: &Wanted, who: &Who) -> Result<Com
             None,
             Some(&message),
             Some(&tree),
-        ),
+        )?,
         _ => {
             let parents: Vec<&Commit<'_>> = head.iter().collect();
             repository.commit(
@@ -101,10 +99,9 @@ pub fn commit(repository: &Repository, wanted: &Wanted, who: &Who) -> Result<Com
                 &message,
                 &tree,
                 &parents,
-            )
+            )?
         }
     };
-    let id = id.map_err(missing)?;
     let made = repository.find_commit(id)?;
     let stats = repository
         .diff_tree_to_tree(before_tree.as_ref(), Some(&tree), None)?
@@ -119,14 +116,6 @@ pub fn commit(repository: &Repository, wanted: &Wanted, who: &Who) -> Result<Com
         deletions: stats.deletions(),
         started: start_default_branch(repository, id)?,
     })
-}
-
-/// libgit2 takes an object for written that the disk had no room for, and misses it when a branch shall point to it.
-fn missing(error: git2::Error) -> Error {
-    if error.class() == git2::ErrorClass::Odb && error.code() == git2::ErrorCode::NotFound {
-        return Error::Io(io::Error::new(io::ErrorKind::StorageFull, error));
-    }
-    Error::Git(error)
 }
 
 /// Agents start on branches of their own; the first commit of all also becomes the default branch, from which the
