@@ -6,7 +6,7 @@ use futures::future::BoxFuture;
 use serde::Deserialize;
 use serde_json::{Map, Value};
 
-use super::{Check, Ctx, FieldError, Spec, Tool, ToolError};
+use super::{Check, Ctx, FieldError, Spec, Tool, ToolError, ToolServer as _};
 use crate::base::nearest::nearest;
 
 /// The object-safe face of a tool.
@@ -46,9 +46,14 @@ impl<T: Tool> DynTool for Bound<T> {
         args: Map<String, Value>,
     ) -> BoxFuture<'a, Result<Value, ToolError>> {
         Box::pin(async move {
-            let args = read::<T::Args>(&Value::Object(args))?;
-            let out = self.run(ctx, args).await?;
-            serde_json::to_value(out).map_err(ToolError::internal)
+            let args = Value::Object(args);
+            loop {
+                match self.run(ctx, read(&args)?).await {
+                    Ok(out) => return serde_json::to_value(out).map_err(ToolError::internal),
+                    Err(error) if self.server.mend(ctx, &args, &error).await? => {}
+                    Err(error) => return Err(error),
+                }
+            }
         })
     }
 }

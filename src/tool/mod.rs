@@ -30,6 +30,7 @@ use std::{future::Future, time::Duration};
 use garde::Validate;
 use schemars::JsonSchema;
 use serde::{Serialize, de::DeserializeOwned};
+use serde_json::Value;
 
 pub use blocking::{Pool, Stop};
 pub use bound::DynTool;
@@ -76,6 +77,18 @@ pub trait ToolServer: Send + Sync + Sized + 'static {
     fn tools(set: &mut ToolSet<Self>);
     /// Adds the wires on which it speaks other protocols.
     fn wires(_set: &mut WireSet<Self>) {}
+    /// Puts right what made a call with `args` fail with `error`, if it can: the call is run again then.
+    ///
+    /// # Errors
+    /// Why it could not, instead of `error`.
+    fn mend(
+        &self,
+        _ctx: &Ctx,
+        _args: &Value,
+        _error: &ToolError,
+    ) -> impl Future<Output = Result<bool, ToolError>> + Send {
+        std::future::ready(Ok(false))
+    }
 }
 
 /// One tool: written once, served over MCP, over REST and in-process.

@@ -19,6 +19,7 @@ mod upkeep;
 use std::sync::Arc;
 
 use git2::Repository;
+use serde_json::Value;
 
 use crate::{
     base::beneath::Beneath,
@@ -163,6 +164,16 @@ impl ToolServer for Git {
 
     fn wires(set: &mut WireSet<Self>) {
         http::add(set);
+    }
+
+    async fn mend(&self, ctx: &Ctx, args: &Value, error: &ToolError) -> Result<bool, ToolError> {
+        if !remote::partial::may_lack(error) {
+            return Ok(false);
+        }
+        let repo = args.get("repo").and_then(Value::as_str);
+        let repo = repo.map(RepoName::new).transpose();
+        let repo = repo.map_err(|error| ToolError::invalid("/repo", error.to_string()))?;
+        self.bring(ctx, &review::key(ctx, repo)?).await
     }
 
     fn tools(set: &mut ToolSet<Self>) {

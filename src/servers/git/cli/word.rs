@@ -38,6 +38,11 @@ impl Word {
         Self("HEAD".into())
     }
 
+    /// The remote `origin`, by its name.
+    pub fn origin() -> Self {
+        Self("origin".into())
+    }
+
     /// Every reference below a whole name, as `refs/heads/*`.
     pub fn below(prefix: &str) -> Result<Self, BadWord> {
         let name = format!("{prefix}/*");
@@ -95,7 +100,8 @@ impl Word {
             .all(u8::is_ascii_hexdigit)
     }
 
-    pub(super) fn as_os_str(&self) -> &OsStr {
+    /// As the program is told it.
+    pub fn as_os_str(&self) -> &OsStr {
         &self.0
     }
 }

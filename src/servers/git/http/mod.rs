@@ -109,6 +109,8 @@ impl Wire for UploadPack {
         ctx: &Ctx,
         request: WireRequest,
     ) -> Result<WireReply, ToolError> {
+        // What this repository left at its own remote, others may want from it.
+        server.bring_all(ctx, &key(ctx, &request)?).await?;
         let command = server.serve(ctx, &request, Service::Upload).await?;
         let wanted = pack::plain(&request, MAX_FETCH)?;
         let stream = pack::follow(command, wanted)?;

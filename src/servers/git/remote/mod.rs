@@ -1,6 +1,7 @@
 //! Repositories elsewhere: where the git program may go for an agent, what it tells there, and what comes back.
 
 pub mod askpass;
+pub mod partial;
 mod seal;
 mod transfer;
 

@@ -8,7 +8,10 @@ use crate::{
         cli::{Place, Word},
         engine::{Error, found, name},
         fault,
-        remote::{self, ORIGIN, Way},
+        remote::{
+            self, ORIGIN, Way,
+            partial::{self, Filter},
+        },
         review,
         store::{RemoteRow, RepoKey},
     },
@@ -32,6 +35,11 @@ pub struct Args {
     /// Only so many of the newest commits of each branch; all when left out.
     #[garde(range(min = 1, max = 1_000_000))]
     pub depth: Option<u32>,
+    /// Leave contents of files at the remote until a call needs them: `blob:none` for all but those of the default branch, or
+    /// `blob:limit=1m` for those above a size. Much less to bring of a repository with a long history; calls that look into the
+    /// past, such as git_blame, take longer the first time.
+    #[schemars(with = "Option<String>", regex(pattern = partial::FILTER), example = "blob:none")]
+    pub filter: Option<Filter>,
 }
 
 #[derive(Debug, Serialize, JsonSchema)]
@@ -94,6 +102,7 @@ impl Tool for GitClone {
         }
         let wanted = Wanted {
             depth: args.depth,
+            filter: args.filter,
             ..Wanted::default()
         };
         let moved = server.fetch(ctx, &key, ORIGIN, way, wanted).await?;
@@ -108,6 +117,7 @@ impl Tool for GitClone {
                 Ok::<_, Error>(Some(from.to_string()))
             })
             .await?;
+        server.bring(ctx, &key).await?;
         Ok(Output {
             repo: key.repo,
             default_branch: default,

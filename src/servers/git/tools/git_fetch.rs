@@ -4,7 +4,7 @@ use crate::{
     servers::git::{
         Git,
         cli::{Place, Word},
-        remote::{self, Moved, ORIGIN, Way},
+        remote::{self, Moved, ORIGIN, Way, partial::Filter},
         review,
         store::RepoKey,
     },
@@ -73,6 +73,7 @@ impl Tool for GitFetch {
             branch: args.branch,
             prune: args.prune,
             depth: args.depth,
+            filter: None,
         };
         let mut updates = server.fetch(ctx, &key, &name, way, wanted).await?;
         let total = updates.len();
@@ -87,6 +88,8 @@ pub struct Wanted {
     pub branch: Option<String>,
     pub prune: bool,
     pub depth: Option<u32>,
+    /// What is left there, of `origin` alone.
+    pub filter: Option<Filter>,
 }
 
 impl Git {
@@ -129,8 +132,12 @@ impl Git {
                 if let Some(depth) = wanted.depth {
                     command = command.option("--depth=", depth.to_string());
                 }
-                let command = way.equip(command.word(way.url()).word(refspec));
+                let command = match &wanted.filter {
+                    Some(filter) => way.named(filter.of(command)),
+                    None => way.equip(command.word(way.url())),
+                };
                 Ok(command
+                    .word(refspec)
                     .output(&|| stop.is_set())
                     .map_err(|error| way.failed(error)))
             })

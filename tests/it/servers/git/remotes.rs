@@ -13,7 +13,7 @@ use crate::support::{Hub, Settings};
 async fn ask(hub: &Hub, tool: &str, mut args: Value) -> (u16, Value) {
     args["project_id"] = "demo".into();
     args["agent_id"] = "ann".into();
-    let server = if tool.contains("_file") {
+    let server = if tool.contains("_file") && !tool.starts_with("git_") {
         "file_system"
     } else {
         "git"
@@ -22,7 +22,7 @@ async fn ask(hub: &Hub, tool: &str, mut args: Value) -> (u16, Value) {
     hub.request(&hub.admin, "POST", &path, args).await
 }
 
-async fn call(hub: &Hub, tool: &str, args: Value) -> Value {
+pub(super) async fn call(hub: &Hub, tool: &str, args: Value) -> Value {
     let (status, answer) = ask(hub, tool, args).await;
     assert_eq!(status, 200, "{tool}: {answer}\n{}", hub.log());
     answer
@@ -37,7 +37,7 @@ async fn refused(hub: &Hub, tool: &str, args: Value) -> (u16, String) {
     )
 }
 
-async fn commit(hub: &Hub, path: &str, text: &str) -> String {
+pub(super) async fn commit(hub: &Hub, path: &str, text: &str) -> String {
     call(hub, "write_file", json!({"path": path, "content": text})).await;
     call(hub, "git_add", json!({"paths": ["."]})).await;
     let made = call(
