@@ -3,7 +3,7 @@
 use git2::{Commit, Oid, Repository, Signature, Time};
 
 use super::integrate::state;
-use super::{Error, name, shown, status};
+use super::{Error, name, shown, status, written};
 use crate::project::workspace::default_branch;
 
 /// What to commit.
@@ -82,16 +82,25 @@ pub fn commit(repository: &Repository, wanted: &Wanted, who: &Who) -> Result<Com
     let signature = who.signature()?;
     let message = message(wanted, head.as_ref())?;
     let id = match &head {
-        Some(old) if wanted.amend => old.amend(
-            Some("HEAD"),
-            None,
-            Some(&signature),
-            None,
-            Some(&message),
-            Some(&tree),
-        )?,
+        Some(old) if wanted.amend => {
+            let parents: Vec<_> = old.parents().collect();
+            let parents: Vec<_> = parents.iter().collect();
+            let author = old.author();
+            written::commit(repository, &author, &signature, &message, &tree, &parents)?;
+            old.amend(
+                Some("HEAD"),
+                None,
+                Some(&signature),
+                None,
+                Some(&message),
+                Some(&tree),
+            )?
+        }
         _ => {
             let parents: Vec<&Commit<'_>> = head.iter().collect();
+            written::commit(
+                repository, &signature, &signature, &message, &tree, &parents,
+            )?;
             repository.commit(
                 Some("HEAD"),
                 &signature,

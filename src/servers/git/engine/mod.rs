@@ -29,6 +29,7 @@ pub mod status;
 pub mod tag;
 pub mod when;
 pub mod worktree;
+mod written;
 
 #[cfg(test)]
 mod tests;

@@ -3,7 +3,7 @@
 
 use git2::{Commit, ErrorCode, Index, MergeOptions, Oid, Repository, Signature, Time, Tree};
 
-use super::{Error, commit::Who, found, name, shown};
+use super::{Error, commit::Who, found, name, shown, written};
 
 /// Most commits between two branches.
 const MAX_COMMITS: usize = 10_000;
@@ -246,5 +246,7 @@ fn record(
     let message = git2::message_prettify(message, None)?;
     let parents: Vec<&Commit<'_>> = parents.iter().collect();
     let author = author.unwrap_or(&committer);
-    Ok(repository.commit(None, author, &committer, &message, tree, &parents)?)
+    Ok(written::commit(
+        repository, author, &committer, &message, tree, &parents,
+    )?)
 }

@@ -13,7 +13,7 @@ use git2::{Commit, Oid, Repository};
 
 use super::commit::Who;
 use super::merge::{self, Conflict};
-use super::{Error, branch, name, shown};
+use super::{Error, branch, name, shown, written};
 use crate::base::beneath::Beneath;
 
 pub use resolve::{Resolution, resolve};
@@ -137,7 +137,7 @@ fn record_merge<'w>(
         repository.find_commit(state.current)?,
     );
     let message = git2::message_prettify(state.message.as_str(), None)?;
-    let id = repository.commit(None, &who, &who, &message, &tree, &[ours, &theirs])?;
+    let id = written::commit(repository, &who, &who, &message, &tree, &[ours, &theirs])?;
     Ok(repository.find_commit(id)?)
 }
 

@@ -3,7 +3,7 @@
 use git2::{Commit, Index, Oid, Repository, Signature};
 
 use super::super::commit::Who;
-use super::super::{Error, merge, shown};
+use super::super::{Error, merge, shown, written};
 use super::{Kind, State};
 
 /// Where a run of commits ended.
@@ -86,7 +86,7 @@ pub fn record<'r>(
         (author, shown(commit.message_raw_bytes()))
     };
     let tree = repository.find_tree(tree)?;
-    let id = repository.commit(None, &author, &committer, &message, &tree, &[tip])?;
+    let id = written::commit(repository, &author, &committer, &message, &tree, &[tip])?;
     state.made.push(id);
     Ok(Some(repository.find_commit(id)?))
 }
