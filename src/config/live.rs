@@ -34,6 +34,7 @@ impl Settings {
         keep!(storage);
         keep!(auth);
         keep!(audit);
+        keep!(events);
         keep!(limits.blocking_threads);
         keep!(observe.format);
         // The one part of a server's settings that is followed where the rest is not.
@@ -72,7 +73,7 @@ mod tests {
         let old = settings("[servers.git]\nenabled = false\n");
         let new = settings(
             "[http]\nlisten = \"127.0.0.1:1\"\n[limits]\ncalls_per_minute = 9\nblocking_threads = 1\n\
-             [observe]\nlog = \"debug\"\nformat = \"json\"\n\
+             [events]\nretention_days = 1\n[observe]\nlog = \"debug\"\nformat = \"json\"\n\
              [servers.git]\nlisten = \"127.0.0.1:2\"\nemail_domain = \"x.test\"\n\
              [servers.llm_gateway]\nmock = false\n\
              [servers.knowledge_base.embedding]\nprovider = \"none\"\n\
@@ -83,6 +84,7 @@ mod tests {
             live.waiting,
             [
                 "http",
+                "events",
                 "limits.blocking_threads",
                 "observe.format",
                 "servers.issues",
@@ -95,7 +97,7 @@ mod tests {
             (now.observe.log.as_str(), now.observe.format),
             ("debug", old.observe.format)
         );
-        assert_eq!(now.http, old.http);
+        assert_eq!((&now.http, &now.events), (&old.http, &old.events));
         // Not open before: it opens as it is set now.
         assert_eq!(now.listen(ServerId::Git).as_deref(), Some("127.0.0.1:2"));
         assert_eq!(now.servers.git, new.servers.git);
