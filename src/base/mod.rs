@@ -8,5 +8,6 @@ pub mod nearest;
 pub mod outbound;
 pub mod paging;
 pub mod redact;
+pub mod seal;
 pub mod ttl;
 pub mod words;

@@ -1,9 +1,10 @@
-//! Secrets at rest: AES-256-GCM under a key of the hub's own, bound to the row that they are for.
+//! Secrets at rest that the hub has to know again: AES-256-GCM under a key of the hub's own, bound to the row that they are for.
 
 use base64::{Engine as _, prelude::BASE64_STANDARD_NO_PAD};
 use ring::{
     aead::{AES_256_GCM, Aad, LessSafeKey, NONCE_LEN, Nonce, UnboundKey},
     error::Unspecified,
+    hmac,
 };
 
 /// Seals and opens secrets.
@@ -30,6 +31,13 @@ impl Seal {
     /// Seals with `key`.
     pub fn new(key: &[u8; 32]) -> Result<Self, Closed> {
         Ok(Self(LessSafeKey::new(UnboundKey::new(&AES_256_GCM, key)?)))
+    }
+
+    /// Seals with a key of its own for each `purpose`, which comes of `hub`, the key that hubs on one database share.
+    pub fn derived(hub: &[u8; 32], purpose: &str) -> Result<Self, Closed> {
+        let hub = hmac::Key::new(hmac::HMAC_SHA256, hub);
+        let own = hmac::sign(&hub, purpose.as_bytes());
+        Self::new(own.as_ref().try_into().map_err(|_| Closed)?)
     }
 
     /// Seals `secret` for `bound`, which must be said again to open it.
@@ -70,6 +78,10 @@ mod tests {
             Seal::new(&[8; 32]).unwrap().open(&sealed, "demo/forge"),
             Err(Closed)
         );
+        let other = Seal::derived(&[7; 32], "another purpose").unwrap();
+        let own = other.seal("s3cret", "demo/forge").unwrap();
+        assert_eq!(other.open(&own, "demo/forge"), Ok("s3cret".to_owned()));
+        assert_eq!(seal.open(&own, "demo/forge"), Err(Closed));
         for bad in ["", "x", "AAAA", &sealed[1..]] {
             assert_eq!(seal.open(bad, "demo/forge"), Err(Closed), "{bad}");
         }

@@ -2,7 +2,6 @@
 
 pub mod askpass;
 pub mod partial;
-mod seal;
 mod transfer;
 
 use std::{
@@ -17,11 +16,13 @@ use super::{
 };
 use crate::{
     access::key,
-    base::outbound::{self, Refused, Target},
+    base::{
+        outbound::{self, Refused, Target},
+        seal::Seal,
+    },
     tool::{Code, Ctx, ToolError},
 };
 use askpass::Askpass;
-use seal::Seal;
 pub use transfer::{Moved, Pushed, fetched, head, pushed};
 
 /// The remote that is meant when none is named.
