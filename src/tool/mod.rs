@@ -46,7 +46,7 @@ pub use offer::{
     About, Address, Body, Completion, Content, Entry, ListResources, Offer, Prompt, PromptArgument,
     Rendered, Resource, template,
 };
-pub use outbox::{EventsConfig, Filter as EventFilter, Kept as KeptEvent, Outbox};
+pub use outbox::{EventView, EventsConfig, Filter as EventFilter, Kept as KeptEvent, Outbox};
 pub use pipeline::no_such_scope;
 pub use reach::Reach;
 pub use registry::{Parts, Registry};

@@ -6,6 +6,7 @@
 
 mod store;
 mod tail;
+mod view;
 
 use std::{path::Path, sync::Arc, time::Duration};
 
@@ -15,6 +16,7 @@ use tokio::sync::{Notify, watch};
 use tokio_util::sync::CancellationToken;
 
 pub use store::{Filter, Kept};
+pub use view::EventView;
 
 use super::Change;
 use crate::{

@@ -16,12 +16,12 @@ use http::HeaderValue;
 use serde_json::json;
 use tokio::sync::watch;
 
-use super::{EventView, may_follow, may_see};
+use super::{may_follow, may_see};
 use crate::{
     access::Principal,
     base::ids::ProjectId,
     edge::Hub,
-    tool::{Code, EventFilter, ToolError},
+    tool::{Code, EventFilter, EventView, ToolError},
 };
 
 /// Events that are read at a time.
