@@ -4,12 +4,14 @@
 //! answer of the DNS, and no redirect, leads elsewhere.
 
 pub mod address;
+mod post;
 #[cfg(test)]
 mod tests;
 
 use std::{net::SocketAddr, time::Duration};
 
 use address::{Class, class};
+pub use post::{Answered, Receiver};
 use reqwest::{Client, Response, StatusCode, Url, header};
 
 /// Redirects that are followed.
@@ -45,6 +47,9 @@ pub enum Refused {
     /// It is no address that can be fetched.
     #[error("is no http:// or https:// address ({0})")]
     Url(String),
+    /// It is not encrypted, and leads to where that matters.
+    #[error("must begin with https://: http:// is for addresses in allowed_private")]
+    Plain,
     /// It has a user name or password.
     #[error("has credentials in it: they would be stored and shown; leave them out")]
     Credentials,

@@ -130,3 +130,24 @@ async fn only_web_addresses_without_credentials_are_fetched() {
     let refused = fetch(&own, "https://me:secret@example.com/").await;
     assert_eq!(refused, Err(Refused::Credentials));
 }
+
+#[tokio::test]
+async fn a_receiver_is_sent_to_without_being_led_elsewhere() {
+    let (inside, asked) = server(page("secret")).await;
+    let (at, _) = server(redirect(&format!("http://{inside}/"))).await;
+    let (busy, _) =
+        server("HTTP/1.1 503 Busy\r\nretry-after: 7\r\nconnection: close\r\n\r\n").await;
+    let allowed = [at.clone(), busy.clone()];
+    let post = async |at: &str| {
+        let receiver = Receiver::open(&allowed, &format!("http://{at}/")).await?;
+        receiver.post(http::HeaderMap::new(), "{}".to_owned()).await
+    };
+    let led = post(&at).await.unwrap();
+    assert_eq!((led.status, led.retry_after), (StatusCode::FOUND, None));
+    let later = post(&busy).await.unwrap();
+    assert_eq!(later.retry_after, Some(Duration::from_secs(7)));
+    assert_eq!(post(&inside).await, Err(Refused::Plain));
+    let refused = Receiver::open(&allowed, &format!("https://{inside}/")).await;
+    assert!(matches!(refused.unwrap_err(), Refused::Address(..)));
+    assert_eq!(asked.load(Ordering::Relaxed), 0);
+}

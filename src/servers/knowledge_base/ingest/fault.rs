@@ -57,7 +57,7 @@ pub fn of_fetch(refused: Refused) -> ToolError {
         Refused::Url(_) | Refused::Credentials => {
             ToolError::invalid("/source/url", refused.to_string())
         }
-        Refused::Address(..) | Refused::Downgrade => {
+        Refused::Address(..) | Refused::Downgrade | Refused::Plain => {
             reason(Code::Forbidden, "forbidden_address", said)
         }
         Refused::TooLarge(_) => ToolError::too_large(said),
