@@ -29,7 +29,7 @@ use crate::{
     edge::{Hub, Load, Places},
     observe,
     project::{Projects, workspace::Workspaces},
-    tool::{Changes, Host, Outbox, Parts, Pool, Registry, Tasks, Upkeep},
+    tool::{Changes, Host, Outbox, Parts, Pool, Registry, Tasks, Upkeep, Webhooks},
 };
 
 /// The file that holds the administrator's token, in the data directory.
@@ -120,6 +120,15 @@ impl App {
         let (events, changes) = (outbox.clone(), host.changes.clone());
         host.tasks
             .spawn("events", |stop| events.follow(changes, stop));
+        let webhooks = Webhooks::new(
+            store.db.clone(),
+            host.clock.clone(),
+            store.webhook_seal,
+            outbox.clone(),
+            &settings.webhooks,
+        );
+        let sending = webhooks.clone();
+        host.tasks.spawn("webhooks", |stop| sending.run(stop));
         let log = audit.clone();
         host.tasks.spawn("audit", |stop| log.keep(stop));
         let hub = Hub {
@@ -130,6 +139,7 @@ impl App {
             projects: store.projects,
             audit,
             outbox,
+            webhooks,
             backups: Backups::new(
                 &host.data,
                 store.db.kind(),

@@ -17,6 +17,7 @@ use crate::{
     base::{
         clock::{Clock, Millis},
         ids::{AgentId, ProjectId},
+        seal::Seal,
     },
     config::Settings,
     db::{Db, DbError},
@@ -39,6 +40,8 @@ pub struct Store {
     pub authority: Arc<Authority>,
     /// What the audit log is linked with.
     pub audit_key: ChainKey,
+    /// What secrets of webhooks are sealed with.
+    pub(super) webhook_seal: Seal,
     pub(super) clock: Clock,
 }
 
@@ -58,6 +61,7 @@ impl Store {
         let key = key::load_or_create(&key_file)
             .with_context(|| format!("cannot use the key file {}", key_file.display()))?;
         let audit_key = ChainKey::of(&key);
+        let webhook_seal = Seal::derived(&key, "syndarix webhook secrets 1")?;
         let authority = Authority::new(
             db.clone(),
             clock.clone(),
@@ -73,6 +77,7 @@ impl Store {
             projects,
             authority,
             audit_key,
+            webhook_seal,
             clock,
         })
     }

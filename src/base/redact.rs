@@ -24,11 +24,12 @@ const SECRET_KEYS: [&str; 9] = [
     "private_key",
 ];
 /// How well-known secrets start.
-const SECRET_STARTS: [&str; 13] = [
+const SECRET_STARTS: [&str; 14] = [
     "syx_",
     "sya_",
     "syr_",
     "syc_",
+    "whsec_",
     "sk-",
     "ghp_",
     "gho_",

@@ -25,6 +25,9 @@ impl Settings {
             }
         }
         self.check_auth(text)?;
+        self.webhooks
+            .check()
+            .map_err(|(field, problem)| text.wrong(&["webhooks", field], &problem))?;
         let tools = servers::all_tool_names();
         for (n, rule) in self.limits.rules.iter().enumerate() {
             rule.check(&tools).map_err(|problem| {
@@ -120,6 +123,15 @@ mod tests {
                 "{fine}"
             );
         }
+    }
+
+    #[test]
+    fn attempts_that_never_come_are_refused_with_their_line() {
+        let error = refused("[webhooks]\nretry_s = [5, 0]\n");
+        assert!(
+            error.contains("config.toml:2:1: webhooks.retry_s") && error.contains("604800"),
+            "{error}"
+        );
     }
 
     #[test]

@@ -35,6 +35,7 @@ impl Settings {
         keep!(auth);
         keep!(audit);
         keep!(events);
+        keep!(webhooks);
         keep!(limits.blocking_threads);
         keep!(observe.format);
         // The one part of a server's settings that is followed where the rest is not.

@@ -29,7 +29,7 @@ use crate::{
     db::DatabaseConfig,
     edge::{HttpConfig, McpConfig},
     observe::ObserveConfig,
-    tool::EventsConfig,
+    tool::{EventsConfig, WebhooksConfig},
 };
 use explain::Text;
 
@@ -64,6 +64,7 @@ struct File {
     limits: LimitsConfig,
     audit: AuditConfig,
     events: EventsConfig,
+    webhooks: WebhooksConfig,
     observe: ObserveConfig,
     #[schemars(skip)]
     servers: figment::value::Dict,
@@ -88,6 +89,8 @@ pub struct Settings {
     pub audit: AuditConfig,
     /// Events that others follow.
     pub events: EventsConfig,
+    /// Events that are sent to others.
+    pub webhooks: WebhooksConfig,
     /// Logs.
     pub observe: ObserveConfig,
     /// The seven servers.
@@ -106,6 +109,7 @@ impl Default for Settings {
             limits: file.limits,
             audit: file.audit,
             events: file.events,
+            webhooks: file.webhooks,
             observe: file.observe,
             servers: Servers::default(),
         }
@@ -141,6 +145,7 @@ impl Settings {
             limits: file.limits,
             audit: file.audit,
             events: file.events,
+            webhooks: file.webhooks,
             observe: file.observe,
             servers,
         };

@@ -33,7 +33,7 @@ use crate::{
     backup::Backups,
     db::Db,
     project::Projects,
-    tool::{Outbox, Registry},
+    tool::{Outbox, Registry, Webhooks},
 };
 
 /// What the edge serves.
@@ -53,6 +53,8 @@ pub struct Hub {
     pub audit: Audit,
     /// Events of all projects.
     pub outbox: Outbox,
+    /// Webhooks of all projects, for administration.
+    pub webhooks: Webhooks,
     /// Makes backups, for administration.
     pub backups: Backups,
     /// Asked whether the hub is ready.

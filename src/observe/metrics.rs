@@ -55,6 +55,13 @@ fn describe() {
         Unit::Seconds,
         "How long commits of the embedded database took."
     );
+    describe_counter!(
+        "syndarix_webhook_deliveries_total",
+        "Attempts to deliver an event to a webhook, by what came of them."
+    );
+    for outcome in ["delivered", "retry", "failed", "gone"] {
+        counter!("syndarix_webhook_deliveries_total", "outcome" => outcome).increment(0);
+    }
     for (name, about) in COUNTERS {
         describe_counter!(name, about);
         counter!(name).increment(0);

@@ -23,6 +23,7 @@ mod running;
 mod schema;
 mod spec;
 mod upkeep;
+mod webhooks;
 mod wire;
 
 use std::{future::Future, time::Duration};
@@ -55,6 +56,10 @@ pub use running::Running;
 pub use schema::{AGENT_ID, PROJECT_ID, of_args};
 pub use spec::{Face, Hints, Spec};
 pub use upkeep::Upkeep;
+pub use webhooks::{
+    Delivery, DeliveryState, NewWebhook, SecretRotation, Webhook, WebhookChange, WebhookFilter,
+    WebhookSecret, Webhooks, WebhooksConfig,
+};
 pub use wire::{DynWire, Incoming, Wire, WireBody, WireReply, WireRequest, WireSet, status_of};
 
 pub use crate::access::{Access, ServerId};

@@ -97,15 +97,26 @@ pub async fn administer<R>(
     access: Access,
     work: impl Future<Output = Result<R, ToolError>>,
 ) -> Result<R, Problem> {
-    let refused = (!who.grant.scopes.hub_admin()).then(|| {
-        let message = "administration needs the scope \"hub:admin\"";
-        ToolError::forbidden(message).details(json!({"scope": "hub:admin"}))
-    });
     let what = Recorded {
         action,
         access,
         project: "",
     };
+    administer_in(hub, who, id, what, work).await
+}
+
+/// The same, of one project perhaps.
+pub(super) async fn administer_in<R>(
+    hub: &Hub,
+    who: &Principal,
+    id: &Id,
+    what: Recorded<'_>,
+    work: impl Future<Output = Result<R, ToolError>>,
+) -> Result<R, Problem> {
+    let refused = (!who.grant.scopes.hub_admin()).then(|| {
+        let message = "administration needs the scope \"hub:admin\"";
+        ToolError::forbidden(message).details(json!({"scope": "hub:admin"}))
+    });
     on_record(hub, who, id, what, refused, work).await
 }
 
@@ -180,7 +191,7 @@ pub(super) fn params<T: DeserializeOwned>(query: Params<T>) -> Result<T, ToolErr
         .map_err(|e| ToolError::invalid("", e.body_text()))
 }
 
-fn name<T>(parsed: Result<T, BadName>, field: &str) -> Result<T, ToolError> {
+pub(super) fn name<T>(parsed: Result<T, BadName>, field: &str) -> Result<T, ToolError> {
     parsed.map_err(|e| ToolError::invalid(format!("/{field}"), e.to_string()))
 }
 

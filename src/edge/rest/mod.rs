@@ -10,6 +10,7 @@ mod problem;
 mod stream;
 mod tokens;
 mod tools;
+mod webhooks;
 
 use axum::{Extension, Json, Router, extract::Request, response::Response, routing::get};
 use serde_json::{Value, json};
@@ -29,6 +30,7 @@ pub fn router(hub: &Hub) -> Router {
         .merge(audit::router(hub))
         .merge(backups::router(hub))
         .merge(events::router(hub))
+        .merge(webhooks::router(hub))
         .route("/openapi.json", get(|| async move { Json(document) }))
 }
 

@@ -3,6 +3,7 @@
 mod errors;
 mod example;
 mod hub;
+mod webhooks;
 
 use schemars::{JsonSchema, generate::SchemaSettings};
 use serde_json::{Map, Value, json};
@@ -46,6 +47,7 @@ pub fn document(registry: &Registry) -> Value {
         "tags": tags(registry),
         "security": [{"bearer": []}],
         "paths": paths,
+        "webhooks": webhooks::webhooks(),
         "components": {
             "securitySchemes": {"bearer": {"type": "http", "scheme": "bearer", "description": "A service token, syx_…"}},
             "schemas": {"Problem": errors::problem()},

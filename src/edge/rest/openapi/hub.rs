@@ -9,7 +9,7 @@ use super::{
         audit::NDJSON,
         events::{EventPage, Part},
     },
-    add, answer_of, body, parameter, query_of, responses, schema_of,
+    add, answer_of, body, parameter, query_of, responses, schema_of, webhooks,
 };
 use crate::{
     access::{NewToken, Rotation, TokenInfo},
@@ -21,7 +21,7 @@ use crate::{
 };
 
 /// One operation that calls no tool.
-struct Operation {
+pub(super) struct Operation {
     path: &'static str,
     method: &'static str,
     id: &'static str,
@@ -34,7 +34,7 @@ struct Operation {
 }
 
 impl Operation {
-    fn new(
+    pub(super) fn new(
         method: &'static str,
         path: &'static str,
         id: &'static str,
@@ -66,12 +66,12 @@ impl Operation {
         }
     }
 
-    fn query(mut self, parameters: &[Value]) -> Self {
+    pub(super) fn query(mut self, parameters: &[Value]) -> Self {
         self.parameters.extend_from_slice(parameters);
         self
     }
 
-    fn takes<T: JsonSchema>(mut self) -> Self {
+    pub(super) fn takes<T: JsonSchema>(mut self) -> Self {
         self.request = Some(schema_of::<T>());
         self
     }
@@ -82,7 +82,7 @@ impl Operation {
         self
     }
 
-    fn gives(mut self, status: &'static str, schema: Value) -> Self {
+    pub(super) fn gives(mut self, status: &'static str, schema: Value) -> Self {
         self.response = (status, Some(schema));
         self
     }
@@ -111,32 +111,39 @@ fn about(name: &str) -> &'static str {
     match name {
         PROJECT_ID => "The project.",
         AGENT_ID => "The agent.",
+        "webhook_id" => "The webhook's id, as the list of webhooks tells it.",
+        "delivery_id" => "The delivery's id, as the list of deliveries tells it.",
         _ => "The token's id, as the list of tokens tells it.",
     }
 }
 
+/// A page of `item`s.
+pub(super) fn list(item: Value) -> Value {
+    let items = json!({"type": "array", "items": item});
+    let properties = json!({"items": items, "next_cursor": {"type": "string"}});
+    json!({"type": "object", "required": ["items"], "properties": properties})
+}
+
+/// What `schema` says, with a secret that is shown once.
+pub(super) fn with_secret(mut schema: Value, name: &str, about: &str) -> Value {
+    let properties = schema.get_mut("properties").and_then(Value::as_object_mut);
+    if let Some(properties) = properties {
+        properties.insert(
+            name.to_owned(),
+            json!({"type": "string", "description": about}),
+        );
+    }
+    schema
+}
+
 /// Adds what calls no tool: administration, and events.
 pub fn operations(paths: &mut Map<String, Value>) {
-    let list = |item: Value| {
-        let items = json!({"type": "array", "items": item});
-        let properties = json!({"items": items, "next_cursor": {"type": "string"}});
-        json!({"type": "object", "required": ["items"], "properties": properties})
-    };
     let page = query_of::<Page>();
     let named = list(answer_of::<Named>());
     let member = json!({"type": "object", "properties": {
         "project_id": {"type": "string"}, "agent_id": {"type": "string"}}});
-    let mut with_token = answer_of::<TokenInfo>();
-    if let Some(properties) = with_token
-        .get_mut("properties")
-        .and_then(Value::as_object_mut)
-    {
-        let about = "The token. It is not shown again.";
-        properties.insert(
-            "token".into(),
-            json!({"type": "string", "description": about}),
-        );
-    }
+    let about = "The token. It is not shown again.";
+    let with_token = with_secret(answer_of::<TokenInfo>(), "token", about);
     let of = Operation::new;
     let projects = "/api/v1/projects";
     let agents = "/api/v1/agents";
@@ -218,7 +225,7 @@ pub fn operations(paths: &mut Map<String, Value>) {
         )
         .gives("201", answer_of::<Made>()),
     ];
-    for operation in operations {
+    for operation in operations.into_iter().chain(webhooks::operations()) {
         operation.add_to(paths);
     }
     let exported =
