@@ -195,7 +195,7 @@ async fn run(command: Command, settings: Settings, source: Source) -> anyhow::Re
         Command::LlmPrices(command) => llm_prices::run(&settings, command).await,
         Command::Tools(ToolsCommand::List) => tools::list(settings).await,
         Command::Call(args) => call::run(settings, args).await,
-        Command::Stdio(args) => stdio::run(settings, source, args).await,
+        Command::Stdio(args) => Box::pin(stdio::run(settings, source, args)).await,
         Command::ClientConfig(args) => client_config::run(&settings, source.path(), &args),
         // Handled before there is a runtime: a supervisor forks, a worker has little memory, and completions need nothing.
         Command::SuperviseStep { .. } | Command::ExtractWorker | Command::Completions { .. } => {

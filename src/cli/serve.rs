@@ -18,11 +18,11 @@ pub async fn run(settings: Settings, source: Source) -> anyhow::Result<()> {
     // From here on SIGHUP does not end the program.
     let changes = source.watch()?;
     let app = App::open(settings).await?;
-    app.serve(stop, changes, |app, bound| {
+    Box::pin(app.serve(stop, changes, |app, bound| {
         if let Err(error) = out::line(&banner::text(app, bound)) {
             tracing::debug!(%error, "nobody reads the banner");
         }
-    })
+    }))
     .await
 }
 

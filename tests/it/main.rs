@@ -34,4 +34,5 @@ mod support;
 mod tool_filters;
 #[cfg(feature = "otel")]
 mod traces;
+mod webhooks;
 mod wire_scope;

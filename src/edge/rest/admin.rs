@@ -102,7 +102,7 @@ pub async fn administer<R>(
         access,
         project: "",
     };
-    administer_in(hub, who, id, what, work).await
+    administer_in(hub, who, id, what, Box::pin(work)).await
 }
 
 /// The same, of one project perhaps.
@@ -117,7 +117,7 @@ pub(super) async fn administer_in<R>(
         let message = "administration needs the scope \"hub:admin\"";
         ToolError::forbidden(message).details(json!({"scope": "hub:admin"}))
     });
-    on_record(hub, who, id, what, refused, work).await
+    on_record(hub, who, id, what, refused, Box::pin(work)).await
 }
 
 /// What the audit log says of a request that calls no tool.

@@ -76,11 +76,11 @@ mod tests {
 
     const SCHEDULE: [u32; 2] = [5, 300];
 
-    fn answered(status: u16, retry_after: Option<u64>) -> Result<Answered, Refused> {
-        Ok(Answered {
+    fn answered(status: u16, retry_after: Option<u64>) -> Answered {
+        Answered {
             status: StatusCode::from_u16(status).unwrap(),
             retry_after: retry_after.map(Duration::from_secs),
-        })
+        }
     }
 
     fn of(result: &Result<Answered, Refused>, tries: usize) -> Verdict {
@@ -97,30 +97,30 @@ mod tests {
         assert_eq!(of(&refused, 0), again(5));
         assert_eq!(of(&refused, 1), again(300));
         assert_eq!(of(&refused, 2), Verdict::Failed);
-        assert_eq!(of(&answered(500, None), 1), again(300));
-        assert_eq!(of(&answered(302, None), 0), again(5));
-        assert_eq!(of(&answered(204, None), 0), Verdict::Delivered);
-        assert_eq!(of(&answered(410, None), 0), Verdict::Gone);
+        assert_eq!(of(&Ok(answered(500, None)), 1), again(300));
+        assert_eq!(of(&Ok(answered(302, None)), 0), again(5));
+        assert_eq!(of(&Ok(answered(204, None)), 0), Verdict::Delivered);
+        assert_eq!(of(&Ok(answered(410, None)), 0), Verdict::Gone);
         let late = Verdict::of(&refused, 1, &SCHEDULE, |below| below - 1);
         assert_eq!(late, again(330));
     }
 
     #[test]
     fn a_receiver_may_ask_for_later_but_not_for_sooner_or_never() {
-        assert_eq!(of(&answered(429, Some(60)), 0), again(60));
-        assert_eq!(of(&answered(429, Some(60)), 1), again(300));
-        assert_eq!(of(&answered(503, Some(u64::MAX)), 0), again(86_400));
+        assert_eq!(of(&Ok(answered(429, Some(60))), 0), again(60));
+        assert_eq!(of(&Ok(answered(429, Some(60))), 1), again(300));
+        assert_eq!(of(&Ok(answered(503, Some(u64::MAX))), 0), again(86_400));
     }
 
     #[test]
     fn problems_say_what_to_do_and_nothing_of_the_answer() {
-        assert_eq!(problem(&answered(200, None)), None);
+        assert_eq!(problem(&Ok(answered(200, None))), None);
         assert_eq!(
-            problem(&answered(500, None)).unwrap(),
+            problem(&Ok(answered(500, None))).unwrap(),
             "the receiver answers 500"
         );
         assert!(
-            problem(&answered(307, None))
+            problem(&Ok(answered(307, None)))
                 .unwrap()
                 .contains("set the url")
         );

@@ -14,6 +14,7 @@ mod llm_ledger;
 mod llm_records;
 mod mcp_session;
 mod oauth;
+mod webhooks;
 
 use syndarix::db::{DatabaseConfig, Db};
 
@@ -73,6 +74,7 @@ mod suites {
         llm_ledger,
         llm_records,
         mcp_session,
-        oauth
+        oauth,
+        webhooks
     );
 }

@@ -3,11 +3,13 @@
 mod faces;
 mod hub;
 mod postgres;
+mod receiver;
 mod sse;
 
 pub use faces::{Face, Faces, Refusal, Rest, Session, Stateless, answer, outcome};
 pub use hub::{Hub, SERVERS, Settings, client, run, run_with};
 pub use postgres::database;
+pub use receiver::{Posted, Receiver};
 pub use sse::Sse;
 
 /// Waits until `done` says so, at most ten seconds.
