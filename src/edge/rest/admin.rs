@@ -5,10 +5,7 @@ use std::{future::Future, sync::Arc, time::Instant};
 
 use axum::{
     Extension, Json, Router,
-    extract::{
-        Path, Query, State,
-        rejection::{JsonRejection, QueryRejection},
-    },
+    extract::{DefaultBodyLimit, Path, Query, State, rejection::QueryRejection},
     response::{IntoResponse, Response},
     routing::{get, put},
 };
@@ -17,7 +14,11 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use serde_json::json;
 
-use super::{Id, Problem, json_list, tokens};
+use super::{
+    Id, Problem,
+    body::{Sent, body},
+    json_list, tokens,
+};
 use crate::{
     access::{Access, Principal},
     audit::{Entry, Origin, Outcome},
@@ -42,6 +43,7 @@ pub fn router(hub: &Hub) -> Router {
         )
         .with_state(hub.clone())
         .merge(tokens::router(hub))
+        .layer(DefaultBodyLimit::max(hub.http.max_body_bytes))
 }
 
 /// A new project or agent.
@@ -85,7 +87,6 @@ impl Page {
 }
 
 pub type Who = Extension<Arc<Principal>>;
-pub(super) type Body<T> = Result<Json<T>, JsonRejection>;
 pub(super) type Params<T> = Result<Query<T>, QueryRejection>;
 
 /// Lets administrators in, runs `work`, and writes both into the audit log.
@@ -180,11 +181,6 @@ pub(super) async fn on_record<R>(
     done.map_err(|error| Problem::new(error, request.as_ref()))
 }
 
-pub(super) fn body<T>(body: Body<T>) -> Result<T, ToolError> {
-    body.map(|Json(value)| value)
-        .map_err(|e| ToolError::invalid("", e.body_text()))
-}
-
 pub(super) fn params<T: DeserializeOwned>(query: Params<T>) -> Result<T, ToolError> {
     query
         .map(|Query(value)| value)
@@ -275,7 +271,7 @@ async fn create_project(
     State(hub): State<Hub>,
     who: Who,
     id: Id,
-    wanted: Body<NewNamed>,
+    wanted: Sent<NewNamed>,
 ) -> Result<Response, Problem> {
     administer(&hub, &who, &id, "create_project", Access::Admin, async {
         let wanted = body(wanted)?;
@@ -294,7 +290,7 @@ async fn create_agent(
     State(hub): State<Hub>,
     who: Who,
     id: Id,
-    wanted: Body<NewNamed>,
+    wanted: Sent<NewNamed>,
 ) -> Result<Response, Problem> {
     administer(&hub, &who, &id, "create_agent", Access::Admin, async {
         let wanted = body(wanted)?;

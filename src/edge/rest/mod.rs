@@ -4,6 +4,7 @@ mod admin;
 mod audit;
 mod backups;
 mod binding;
+mod body;
 mod events;
 mod openapi;
 mod problem;
@@ -16,8 +17,9 @@ use axum::{Extension, Json, Router, extract::Request, response::Response, routin
 use serde_json::{Value, json};
 
 pub use binding::query_pairs;
+pub use body::collect;
 pub use problem::{Lacking, Problem, no_such_path, panicked, wrong_method};
-pub use tools::{collect, filter};
+pub use tools::filter;
 
 use super::{Hub, gate::RequestId};
 

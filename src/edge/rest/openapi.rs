@@ -117,17 +117,22 @@ fn operation(
     if !parameters.is_empty() {
         out.insert("parameters".into(), parameters.into());
     }
+    let has_body = request.is_some();
     if let Some(request) = request {
         out.insert("requestBody".into(), request);
     }
     out.insert(
         "responses".into(),
-        responses("200", Some(&Value::Object((*spec.output).clone()))),
+        responses(
+            "200",
+            Some(&Value::Object((*spec.output).clone())),
+            has_body,
+        ),
     );
     out
 }
 
-fn responses(status: &str, schema: Option<&Value>) -> Value {
+fn responses(status: &str, schema: Option<&Value>, has_body: bool) -> Value {
     let mut success = json!({"description": "Done."});
     if let (Some(schema), Some(map)) = (schema, success.as_object_mut()) {
         let example = example::of("", schema);
@@ -136,7 +141,7 @@ fn responses(status: &str, schema: Option<&Value>) -> Value {
             json!({"application/json": {"schema": schema, "example": example}}),
         );
     }
-    let all = std::iter::once((status.to_owned(), success)).chain(errors::of_operation());
+    let all = std::iter::once((status.to_owned(), success)).chain(errors::of_operation(has_body));
     all.collect::<Map<String, Value>>().into()
 }
 

@@ -81,6 +81,10 @@ impl From<Problem> for Response {
         if let Some(scope) = scope.filter(|_| problem.error.code == Code::Forbidden) {
             response.extensions_mut().insert(Lacking(scope.into()));
         }
+        if problem.error.code == Code::UnsupportedMediaType {
+            let json = HeaderValue::from_static("application/json");
+            response.headers_mut().insert(header::ACCEPT, json);
+        }
         if let Some(seconds) = problem.error.retry_after_s() {
             response
                 .headers_mut()

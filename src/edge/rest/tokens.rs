@@ -11,9 +11,9 @@ use serde_json::Value;
 
 use super::{
     Id, Problem,
-    admin::{Body, Page, Params, Who, administer, body, created, paged, params},
+    admin::{Page, Params, Who, administer, created, paged, params},
     binding::object,
-    collect,
+    body::{Sent, body, check_type, collect},
 };
 use crate::{
     access::{Access, NewToken, Rotation, TokenInfo, token::Token},
@@ -49,7 +49,7 @@ async fn create_token(
     State(hub): State<Hub>,
     who: Who,
     id: Id,
-    wanted: Body<NewToken>,
+    wanted: Sent<NewToken>,
 ) -> Result<Response, Problem> {
     administer(&hub, &who, &id, "create_token", Access::Admin, async {
         let (token, info) = Box::pin(hub.authority.create(body(wanted)?)).await?;
@@ -82,7 +82,11 @@ async fn rotate_token(
 ) -> Result<Response, Problem> {
     administer(&hub, &who, &id, "rotate_token", Access::Admin, async {
         // Everything has a default: no body is as good as an empty object.
-        let read = collect(request.into_body(), hub.http.max_body_bytes).await?;
+        let (parts, sent) = request.into_parts();
+        let read = collect(sent, hub.http.max_body_bytes).await?;
+        if !read.is_empty() {
+            check_type(&parts.headers)?;
+        }
         let wanted: Rotation = serde_json::from_value(object(&read)?.into())
             .map_err(|e| ToolError::invalid("", e.to_string()))?;
         match hub.authority.rotate(&token, &wanted).await? {

@@ -4,19 +4,17 @@ use std::sync::Arc;
 
 use axum::{
     Extension, Json, Router,
-    body::Body,
     extract::{Path, RawPathParams, Request, State},
     response::{IntoResponse, Response},
     routing::{MethodFilter, get, on, post},
 };
 use bytes::Bytes;
-use http::{HeaderMap, StatusCode, header};
-use http_body_util::{BodyExt, LengthLimitError, Limited};
+use http::{HeaderMap, StatusCode};
 use serde_json::{Map, Value, json};
 use tokio::sync::oneshot;
 use tokio_util::sync::CancellationToken;
 
-use super::{Problem, binding, request_id, stream};
+use super::{Problem, binding, body, request_id, stream};
 use crate::{
     access::{Principal, ServerId},
     audit::Origin,
@@ -50,7 +48,7 @@ pub fn router(hub: &Hub) -> Router {
 fn friendly(hub: &Hub, route: Route, tool: Arc<dyn DynTool>) -> Router {
     let handler = move |State(hub): State<Hub>, path: RawPathParams, request: Request| async move {
         let id = request_id(&request);
-        let incoming = match Incoming::read(&hub, request).await {
+        let incoming = match Incoming::read(&hub, route.method.has_body(), request).await {
             Ok(incoming) => incoming,
             Err(error) => return Problem::new(error, id.as_ref()).into(),
         };
@@ -101,7 +99,7 @@ async fn uniform(
         return Problem::new(ToolError::new(Code::UnknownTool, message), id.as_ref()).into();
     };
     let read = async {
-        let incoming = Incoming::read(&hub, request).await?;
+        let incoming = Incoming::read(&hub, true, request).await?;
         let args = binding::object(&incoming.body)?;
         Ok((incoming, args))
     };
@@ -122,18 +120,14 @@ struct Incoming {
 }
 
 impl Incoming {
-    async fn read(hub: &Hub, request: Request) -> Result<Self, ToolError> {
+    async fn read(hub: &Hub, takes_body: bool, request: Request) -> Result<Self, ToolError> {
         let id = request_id(&request);
         let (mut parts, body) = request.into_parts();
         let principal = parts.extensions.remove::<Arc<Principal>>();
         let unauthenticated = || ToolError::new(Code::Unauthenticated, "send a bearer token");
-        let media = parts
-            .headers
-            .get(header::CONTENT_TYPE)
-            .and_then(|v| v.to_str().ok());
-        let body = collect(body, hub.http.max_body_bytes).await?;
-        if !body.is_empty() && media.is_some_and(|m| !m.to_ascii_lowercase().contains("json")) {
-            return Err(ToolError::invalid("", "the body must be application/json"));
+        let body = body::collect(body, hub.http.max_body_bytes).await?;
+        if takes_body && !body.is_empty() {
+            body::check_type(&parts.headers)?;
         }
         Ok(Self {
             principal: principal.ok_or_else(unauthenticated)?,
@@ -143,19 +137,6 @@ impl Incoming {
             headers: parts.headers,
             body,
         })
-    }
-}
-
-/// A request's body, at most `limit` bytes of it.
-pub async fn collect(body: Body, limit: usize) -> Result<Bytes, ToolError> {
-    match Limited::new(body, limit).collect().await {
-        Ok(collected) => Ok(collected.to_bytes()),
-        Err(error) if error.downcast_ref::<LengthLimitError>().is_some() => {
-            Err(ToolError::too_large(format!(
-                "the request body exceeds {limit} bytes: send less at once"
-            )))
-        }
-        Err(_) => Err(ToolError::invalid("", "the request body broke off")),
     }
 }
 

@@ -10,8 +10,11 @@ use crate::{
 /// A status, its name among the components, and an error that has it.
 type Answer = (&'static str, &'static str, Code, &'static str);
 
+/// The answer to a body of another type, where a body is read.
+const MEDIA: &str = "415";
+
 /// What every operation may answer. 405 is not here: it is the answer to a method that is no operation.
-const ANSWERS: [Answer; 14] = [
+const ANSWERS: [Answer; 15] = [
     (
         "401",
         "Unauthenticated",
@@ -42,6 +45,12 @@ const ANSWERS: [Answer; 14] = [
         "TooLarge",
         Code::TooLarge,
         "the request body exceeds 4194304 bytes: send less at once",
+    ),
+    (
+        MEDIA,
+        "UnsupportedMediaType",
+        Code::UnsupportedMediaType,
+        "the body must be JSON: send it with Content-Type: application/json",
     ),
     (
         "422",
@@ -94,8 +103,9 @@ const ANSWERS: [Answer; 14] = [
 ];
 
 /// The answers of one operation, by status.
-pub fn of_operation() -> impl Iterator<Item = (String, Value)> {
+pub fn of_operation(has_body: bool) -> impl Iterator<Item = (String, Value)> {
     let named = ANSWERS.iter().map(|(status, name, ..)| (*status, *name));
+    let named = named.filter(move |(status, _)| has_body || *status != MEDIA);
     named
         .chain([("414", "UriTooLong"), ("default", "Problem")])
         .map(|(status, name)| {
@@ -152,6 +162,10 @@ fn response(code: Code, message: &str) -> Value {
 fn header(code: Code) -> Option<(&'static str, &'static str)> {
     match code {
         Code::Unauthenticated => Some(("WWW-Authenticate", "The challenge (RFC 6750).")),
+        Code::UnsupportedMediaType => Some((
+            "Accept",
+            "The type that is taken (RFC 9110, section 15.5.16).",
+        )),
         Code::RateLimited | Code::Unavailable => {
             Some(("Retry-After", "Seconds to wait, where that is known."))
         }
@@ -169,6 +183,7 @@ fn about(code: Code) -> &'static str {
         Code::Conflict => "It exists, is held by another, or changed meanwhile.",
         Code::PreconditionFailed => "What the call expected of the present state does not hold.",
         Code::TooLarge => "It is larger than allowed.",
+        Code::UnsupportedMediaType => "The body is of another type than JSON.",
         Code::InvalidArgument => "An argument is wrong: `errors` says which.",
         Code::RateLimited | Code::QuotaExceeded => "Too many calls, or a budget that is used up.",
         Code::Cancelled => "The caller went away.",

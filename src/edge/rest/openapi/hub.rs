@@ -95,12 +95,13 @@ impl Operation {
         let about = format!("{}. {}", self.summary, self.needs);
         out.insert("description".into(), about.into());
         out.insert("parameters".into(), self.parameters.into());
+        let has_body = self.request.is_some();
         if let Some(Value::Object(schema)) = self.request {
             out.insert("requestBody".into(), body(&schema));
         }
         out.insert(
             "responses".into(),
-            responses(self.response.0, self.response.1.as_ref()),
+            responses(self.response.0, self.response.1.as_ref(), has_body),
         );
         add(paths, self.path, self.method, out);
     }
