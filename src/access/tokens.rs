@@ -5,14 +5,17 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     Authority,
-    authority::{list, parse_grant},
+    authority::list,
     scope::{BadScope, Scopes},
     store::{self, Row},
     token::{Kind, Token},
     tools,
 };
 use crate::{
-    base::{clock::Millis, ids::new_id},
+    base::{
+        clock::Millis,
+        ids::{ProjectId, new_id},
+    },
     db::DbError,
 };
 
@@ -34,10 +37,10 @@ pub struct NewToken {
     #[schemars(length(min = 1, max = 100), regex(pattern = r"\S"))]
     pub name: String,
     /// Project ids, or `["*"]` for every project.
-    #[schemars(length(min = 1, max = 100), inner(regex(pattern = NAMES)), example = ["default"])]
+    #[schemars(length(min = 1, max = 100), inner(length(max = 64), regex(pattern = NAMES)), example = ["default"])]
     pub projects: Vec<String>,
     /// Agent ids, or `["*"]` for every agent.
-    #[schemars(length(min = 1, max = 100), inner(regex(pattern = NAMES)), example = ["default"])]
+    #[schemars(length(min = 1, max = 100), inner(length(max = 64), regex(pattern = NAMES)), example = ["default"])]
     pub agents: Vec<String>,
     /// `<server>:read|write|admin`, `mcp:read|write|admin` for every server, `hub:admin`.
     #[schemars(length(min = 1, max = 100), inner(regex(pattern = SCOPES)), example = ["issues:read"])]
@@ -132,13 +135,14 @@ impl Authority {
                 return Err(field(name, "must hold 1 to 100 entries"));
             }
         }
-        if parse_grant(&wanted.projects, &wanted.agents, &wanted.scopes).is_none() {
-            Scopes::parse(&wanted.scopes).map_err(|e: BadScope| field("scopes", &e.to_string()))?;
-            return Err(field(
-                "projects",
-                "projects and agents must be lists of ids, or [\"*\"]",
-            ));
+        // A name beside `*` means nothing, but it is a name.
+        let is_name = |name: &String| name == "*" || ProjectId::new(name).is_ok();
+        for (list, entries) in [("projects", &wanted.projects), ("agents", &wanted.agents)] {
+            if !entries.iter().all(is_name) {
+                return Err(field(list, "must be a list of ids, or [\"*\"]"));
+            }
         }
+        Scopes::parse(&wanted.scopes).map_err(|e: BadScope| field("scopes", &e.to_string()))?;
         for (name, list) in [
             ("tools_allow", &wanted.tools_allow),
             ("tools_deny", &wanted.tools_deny),
