@@ -173,10 +173,10 @@ async fn earlier(
         return Ok(None);
     };
     match server.runs.store().by_key(ctx.scope(), key).await? {
-        Some((_, other)) if other != hash => {
-            let used = ToolError::conflict("this idempotency key was used for another request");
-            Err(used.hint("use a new key, or repeat the request unchanged"))
-        }
+        Some((_, other)) if other != hash => Err(ToolError::invalid(
+            "/idempotency_key",
+            "was used for another request: use a new key, or repeat the request unchanged",
+        )),
         found => Ok(found.map(|(run, _)| run)),
     }
 }
@@ -388,6 +388,6 @@ mod tests {
             .call::<RunWorkflow>(keyed("      - run: x\n"))
             .await
             .unwrap_err();
-        assert_eq!(other.code, Code::Conflict);
+        assert_eq!(other.code, Code::InvalidArgument);
     }
 }

@@ -35,10 +35,10 @@ pub async fn begin(
     let (body_hash, answer): (String, String) = on_tx!(*tx, c => sqlx::query_as(known).bind(project).bind(agent)
         .bind(tool).bind(&key).fetch_one(&mut **c).await)?;
     if body_hash != once.body_hash {
-        return Err(
-            ToolError::conflict("this idempotency_key was used with other arguments")
-                .hint("repeat the call exactly as it was, or choose a new key"),
-        );
+        return Err(ToolError::invalid(
+            "/idempotency_key",
+            "was used with other arguments: repeat the call exactly as it was, or choose a new key",
+        ));
     }
     Ok(Some(answer))
 }

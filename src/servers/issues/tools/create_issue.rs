@@ -113,7 +113,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn the_same_key_creates_once_and_another_body_is_a_conflict() {
+    async fn the_same_key_creates_once_and_another_body_is_refused() {
         let team = team().await;
         let sent = json!({"title": "a", "idempotency_key": "k"});
         let once = team.call_json("create_issue", sent.clone()).await.unwrap();
@@ -122,7 +122,7 @@ mod tests {
         let other = json!({"title": "b", "idempotency_key": "k"});
         assert_eq!(
             refused(team.call_json("create_issue", other).await).0,
-            "conflict"
+            "invalid_argument"
         );
         assert_eq!(
             issue(&team, "next").await,

@@ -124,7 +124,7 @@ async fn keys(store: &IssueStore) {
     assert_eq!(store.create(&ann, new("k", "b"), 6).await.unwrap(), first);
     assert_eq!(
         code(store.create(&ann, new("k", "other"), 6).await),
-        "conflict"
+        "invalid_argument"
     );
     assert_eq!(
         store
@@ -147,7 +147,10 @@ async fn keys(store: &IssueStore) {
     };
     let said = store.comment(&ann, comment("x"), 8).await.unwrap();
     assert_eq!(store.comment(&ann, comment("x"), 9).await.unwrap(), said);
-    assert_eq!(code(store.comment(&ann, comment("y"), 9).await), "conflict");
+    assert_eq!(
+        code(store.comment(&ann, comment("y"), 9).await),
+        "invalid_argument"
+    );
     let row = store.get("iss-a", 1).await.unwrap().unwrap();
     assert_eq!((row.comments, row.version), (1, 3));
     assert_eq!(
