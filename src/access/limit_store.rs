@@ -27,3 +27,12 @@ pub async fn take(db: &Db, subject: &str, rate: Rate) -> Result<Option<Duration>
         .await?;
     Ok(taken.is_none().then_some(rate.interval))
 }
+
+/// Deletes what no longer counts: without a row, a subject is at its full rate as it is with one whose arrival is past.
+pub async fn prune(db: &Db) -> Result<(), DbError> {
+    if let Db::Postgres(pool) = db {
+        let sql = "delete from limit_rate where arrival_us < cast(extract(epoch from clock_timestamp()) * 1000000 as bigint)";
+        sqlx::query(sql).execute(pool).await?;
+    }
+    Ok(())
+}

@@ -3,7 +3,9 @@
 mod authority;
 mod config;
 pub mod grant;
+mod idempotency;
 pub mod jwt;
+mod keep;
 pub mod key;
 mod limit_store;
 pub mod oauth;
@@ -22,6 +24,8 @@ pub use authority::{Authority, Denied, LimitError};
 pub use config::AuthConfig;
 pub use grant::Allow;
 use grant::Grant;
+pub use idempotency::{Answer, Entered, Held, IdempotencyKeys, Keyed, Refused};
+pub use keep::keep;
 pub use place::{Audience, Place};
 use quota::Quota;
 pub use rules::{Call, LimitRule, LimitsConfig};

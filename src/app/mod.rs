@@ -22,7 +22,7 @@ use self::{
     store::{prepare, tell_if_full},
 };
 use crate::{
-    access::{Authority, ServerId, oauth::OAuthServer, token::Token},
+    access::{self, Authority, ServerId, oauth::OAuthServer, token::Token},
     audit::Audit,
     backup::Backups,
     config::Settings,
@@ -117,6 +117,9 @@ impl App {
         if let Some(oauth) = oauth.clone() {
             host.tasks.spawn("oauth", |stop| oauth.keep(stop));
         }
+        let (db, keys) = (store.db.clone(), Arc::clone(&store.idempotency));
+        host.tasks
+            .spawn("access", |stop| access::keep(db, keys, stop));
         let (events, changes) = (outbox.clone(), host.changes.clone());
         host.tasks
             .spawn("events", |stop| events.follow(changes, stop));
@@ -136,6 +139,7 @@ impl App {
             oauth,
             places: Arc::new(Places::new(&http)),
             authority: store.authority,
+            idempotency: store.idempotency,
             projects: store.projects,
             audit,
             outbox,

@@ -11,7 +11,7 @@ use anyhow::Context;
 
 use super::ADMIN_TOKEN;
 use crate::{
-    access::{Authority, NewToken, jwt::Issuers, key, token::Token},
+    access::{Authority, IdempotencyKeys, NewToken, jwt::Issuers, key, token::Token},
     audit::{self, ChainKey},
     backup,
     base::{
@@ -38,6 +38,8 @@ pub struct Store {
     pub projects: Projects,
     /// Tokens.
     pub authority: Arc<Authority>,
+    /// Requests with an idempotency key.
+    pub idempotency: Arc<IdempotencyKeys>,
     /// What the audit log is linked with.
     pub audit_key: ChainKey,
     /// What secrets of webhooks are sealed with.
@@ -62,6 +64,7 @@ impl Store {
             .with_context(|| format!("cannot use the key file {}", key_file.display()))?;
         let audit_key = ChainKey::of(&key);
         let webhook_seal = Seal::derived(&key, "syndarix webhook secrets 1")?;
+        let idempotency = IdempotencyKeys::new(db.clone(), clock.clone(), &key)?;
         let authority = Authority::new(
             db.clone(),
             clock.clone(),
@@ -76,6 +79,7 @@ impl Store {
             db,
             projects,
             authority,
+            idempotency: Arc::new(idempotency),
             audit_key,
             webhook_seal,
             clock,

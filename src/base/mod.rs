@@ -1,4 +1,4 @@
-//! Floor 0: ids, time, paging, redaction, ways out. Knows nothing of the rest.
+//! Floor 0: ids, time, paging, redaction, sealing, ways out. Knows nothing of the rest.
 
 pub mod beneath;
 pub mod clock;

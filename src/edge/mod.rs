@@ -28,7 +28,7 @@ pub use proxies::Network;
 pub use routes::Routes;
 
 use crate::{
-    access::{Authority, ServerId, oauth::OAuthServer},
+    access::{Authority, IdempotencyKeys, ServerId, oauth::OAuthServer},
     audit::Audit,
     backup::Backups,
     db::Db,
@@ -43,6 +43,8 @@ pub struct Hub {
     pub registry: Arc<Registry>,
     /// Authenticates callers.
     pub authority: Arc<Authority>,
+    /// Requests with an idempotency key.
+    pub idempotency: Arc<IdempotencyKeys>,
     /// Lets clients have access tokens, if it is enabled.
     pub oauth: Option<Arc<OAuthServer>>,
     /// Which URLs are the hub's.

@@ -7,7 +7,7 @@ use serde_json::{Map, Value, json};
 
 use super::Code;
 use crate::{
-    access::{BadToken, LimitError, quota::Exceeded},
+    access::{BadToken, LimitError, Refused, quota::Exceeded},
     base::paging::BadCursor,
     db::{DbError, sqlx_is_full},
 };
@@ -245,6 +245,21 @@ impl From<LimitError> for ToolError {
         match error {
             LimitError::Exceeded(exceeded) => exceeded.into(),
             LimitError::Db(error) => error.into(),
+        }
+    }
+}
+
+impl From<Refused> for ToolError {
+    fn from(refused: Refused) -> Self {
+        let message = refused.to_string();
+        match refused {
+            Refused::InFlight => Self::conflict(message).retry_after(Duration::from_secs(1)),
+            Refused::OtherContent => Self::invalid("", message),
+            Refused::Lost(request) => {
+                Self::conflict(message).details(json!({"request_id": request}))
+            }
+            Refused::NotKept(status) => Self::conflict(message).details(json!({"status": status})),
+            Refused::Db(error) => error.into(),
         }
     }
 }

@@ -226,6 +226,18 @@ impl Admitted {
         }
     }
 
+    /// Writes that the call was answered as it had been before.
+    pub fn settle_again(mut self) {
+        if let Some(entry) = self.entry.take() {
+            let ended = Entry {
+                outcome: Outcome::Ok,
+                code: Some("replayed".into()),
+                ..entry
+            };
+            self.ctx.inner().registry.finish(ended, self.started);
+        }
+    }
+
     /// Writes how the call ended, and logs what the caller is not told.
     pub fn settle(mut self, error: Option<&ToolError>) {
         let Some(mut entry) = self.entry.take() else {
@@ -281,4 +293,22 @@ fn measure(entry: &mut Entry, started: Instant) {
     metrics::histogram!("syndarix_call_seconds", "server" => server.clone())
         .record(took.as_secs_f64());
     metrics::counter!("syndarix_calls_total", "server" => server, "tool" => tool, "outcome" => outcome).increment(1);
+}
+
+/// Bytes of `value` as JSON.
+pub(super) fn size(value: &impl serde::Serialize) -> u64 {
+    #[derive(Default)]
+    struct Counted(u64);
+    impl std::io::Write for Counted {
+        fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+            self.0 += bytes.len() as u64;
+            Ok(bytes.len())
+        }
+        fn flush(&mut self) -> std::io::Result<()> {
+            Ok(())
+        }
+    }
+    let mut counted = Counted::default();
+    let written = serde_json::to_writer(&mut counted, value);
+    written.map_or(0, |()| counted.0)
 }

@@ -15,7 +15,7 @@ use super::{
     bound::Bound,
     builder::Mounted,
     deps,
-    pipeline::{Admitted, Request, no_such_scope},
+    pipeline::{Admitted, Request, no_such_scope, size},
     running::Running,
 };
 use crate::{
@@ -161,13 +161,38 @@ impl Registry {
         caller: Caller,
         mut args: Map<String, Value>,
     ) -> Result<Value, ToolError> {
+        let admitted = self.admit_json(tool, caller, &mut args).await?;
+        let done = admitted.guard(paged(tool, &admitted.ctx, args)).await;
+        admitted.charge(|| done.as_ref().map_or(0, size));
+        admitted.settle(done.as_ref().err());
+        done
+    }
+
+    /// Lets a call in that was made before and is answered as it was then: on record, and not made again.
+    pub async fn call_again(
+        self: &Arc<Self>,
+        tool: &dyn DynTool,
+        caller: Caller,
+        mut args: Map<String, Value>,
+    ) -> Result<(), ToolError> {
+        let admitted = self.admit_json(tool, caller, &mut args).await?;
+        admitted.settle_again();
+        Ok(())
+    }
+
+    async fn admit_json(
+        self: &Arc<Self>,
+        tool: &dyn DynTool,
+        caller: Caller,
+        args: &mut Map<String, Value>,
+    ) -> Result<Admitted, ToolError> {
         let project = args.shift_remove(PROJECT_ID);
         let agent = args.shift_remove(AGENT_ID);
         let arguments = self
             .parts
             .audit
             .keeps_arguments()
-            .then(|| redact::arguments(&args, tool.spec().content).to_string());
+            .then(|| redact::arguments(args, tool.spec().content).to_string());
         let bound = caller.pin.or_bound(&caller.principal);
         let named = name(
             PROJECT_ID,
@@ -184,11 +209,8 @@ impl Registry {
         let admitted = self
             .admit(request(tool.spec(), caller, named, arguments))
             .await?;
-        admitted.charge(|| size(&args));
-        let done = admitted.guard(paged(tool, &admitted.ctx, args)).await;
-        admitted.charge(|| done.as_ref().map_or(0, size));
-        admitted.settle(done.as_ref().err());
-        done
+        admitted.charge(|| size(args));
+        Ok(admitted)
     }
 
     /// Lets a call in whose project and agent are the caller's pins, or what it is bound to.
@@ -358,22 +380,4 @@ fn name(
         }
         (Some(_), _, _) => Err(ToolError::invalid(format!("/{field}"), "must be a string")),
     }
-}
-
-/// Bytes of `value` as JSON.
-fn size(value: &impl serde::Serialize) -> u64 {
-    #[derive(Default)]
-    struct Counted(u64);
-    impl std::io::Write for Counted {
-        fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
-            self.0 += bytes.len() as u64;
-            Ok(bytes.len())
-        }
-        fn flush(&mut self) -> std::io::Result<()> {
-            Ok(())
-        }
-    }
-    let mut counted = Counted::default();
-    let written = serde_json::to_writer(&mut counted, value);
-    written.map_or(0, |()| counted.0)
 }

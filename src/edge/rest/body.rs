@@ -3,12 +3,17 @@
 use axum::{
     Json,
     body::Body,
-    extract::rejection::{BytesRejection, FailedToBufferBody, JsonRejection},
+    extract::{
+        Request,
+        rejection::{BytesRejection, FailedToBufferBody, JsonRejection},
+    },
 };
 use bytes::Bytes;
 use http::{HeaderMap, header};
 use http_body_util::{BodyExt, LengthLimitError, Limited};
+use serde::de::DeserializeOwned;
 
+use super::binding::object;
 use crate::tool::{Code, ToolError};
 
 /// A body as axum reads it.
@@ -45,6 +50,16 @@ fn is_json(media: &str) -> bool {
 fn other_type() -> ToolError {
     let problem = "the body must be JSON: send it with Content-Type: application/json";
     ToolError::new(Code::UnsupportedMediaType, problem)
+}
+
+/// What was sent, where every field has a default: no body is as good as an empty object.
+pub async fn optional<T: DeserializeOwned>(request: Request, limit: usize) -> Result<T, ToolError> {
+    let (parts, sent) = request.into_parts();
+    let read = collect(sent, limit).await?;
+    if !read.is_empty() {
+        check_type(&parts.headers)?;
+    }
+    serde_json::from_value(object(&read)?.into()).map_err(|e| ToolError::invalid("", e.to_string()))
 }
 
 /// What was sent.

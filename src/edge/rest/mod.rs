@@ -5,7 +5,9 @@ mod audit;
 mod backups;
 mod binding;
 mod body;
+mod call;
 mod events;
+mod once;
 mod openapi;
 mod problem;
 mod stream;
@@ -13,7 +15,9 @@ mod tokens;
 mod tools;
 mod webhooks;
 
-use axum::{Extension, Json, Router, extract::Request, response::Response, routing::get};
+use axum::{
+    Extension, Json, Router, extract::Request, middleware, response::Response, routing::get,
+};
 use serde_json::{Value, json};
 
 pub use binding::query_pairs;
@@ -26,13 +30,18 @@ use super::{Hub, gate::RequestId};
 /// All of REST, for authenticated callers.
 pub fn router(hub: &Hub) -> Router {
     let document = openapi::document(&hub.registry);
-    Router::new()
-        .merge(tools::router(hub))
-        .merge(admin::router(hub))
+    let administration = admin::router(hub)
         .merge(audit::router(hub))
         .merge(backups::router(hub))
-        .merge(events::router(hub))
         .merge(webhooks::router(hub))
+        .route_layer(middleware::from_fn_with_state(
+            hub.clone(),
+            once::administration,
+        ));
+    Router::new()
+        .merge(tools::router(hub))
+        .merge(administration)
+        .merge(events::router(hub))
         .route("/openapi.json", get(|| async move { Json(document) }))
 }
 

@@ -39,7 +39,8 @@ pub fn document(registry: &Registry) -> Value {
             "version": env!("CARGO_PKG_VERSION"),
             "description": "Seven servers for a team of AI agents. Every tool works in one project for one agent: name them \
                             as project_id and agent_id, in the headers X-Project-Id and X-Agent-Id, or use a token that is \
-                            bound to one of each.",
+                            bound to one of each. With the header Idempotency-Key a request that changes something is done once, and \
+                            answered as it was when it comes again.",
             "contact": {"name": "The hub's administrator"},
             "license": {"name": "MIT", "identifier": "MIT"},
         },

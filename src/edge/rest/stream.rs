@@ -44,6 +44,12 @@ pub fn respond(follow: Follow) -> Response {
     response
 }
 
+/// The end of a call, once more: `name` is what it was.
+pub fn ended(name: &str, data: &Value) -> Response {
+    let last = Ok::<_, Infallible>(frame(name, data));
+    Sse::new(stream::iter([last])).into_response()
+}
+
 fn frames(state: State) -> impl Stream<Item = Result<Frame, Infallible>> + Send {
     stream::unfold(state, |state| async move {
         let State::Running(mut follow, guard) = state else {

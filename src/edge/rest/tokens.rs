@@ -12,8 +12,7 @@ use serde_json::Value;
 use super::{
     Id, Problem,
     admin::{Page, Params, Who, administer, created, paged, params},
-    binding::object,
-    body::{Sent, body, check_type, collect},
+    body::{Sent, body, optional},
 };
 use crate::{
     access::{Access, NewToken, Rotation, TokenInfo, token::Token},
@@ -81,14 +80,7 @@ async fn rotate_token(
     request: Request,
 ) -> Result<Response, Problem> {
     administer(&hub, &who, &id, "rotate_token", Access::Admin, async {
-        // Everything has a default: no body is as good as an empty object.
-        let (parts, sent) = request.into_parts();
-        let read = collect(sent, hub.http.max_body_bytes).await?;
-        if !read.is_empty() {
-            check_type(&parts.headers)?;
-        }
-        let wanted: Rotation = serde_json::from_value(object(&read)?.into())
-            .map_err(|e| ToolError::invalid("", e.to_string()))?;
+        let wanted: Rotation = optional(request, hub.http.max_body_bytes).await?;
         match hub.authority.rotate(&token, &wanted).await? {
             Some((token, info)) => Ok(Json(shown(&token, info)?).into_response()),
             None => Err(gone(&token)),

@@ -8,22 +8,19 @@ use axum::{
     response::{IntoResponse, Response},
     routing::{MethodFilter, get, on, post},
 };
-use bytes::Bytes;
-use http::{HeaderMap, StatusCode};
-use serde_json::{Map, Value, json};
-use tokio::sync::oneshot;
-use tokio_util::sync::CancellationToken;
+use http::StatusCode;
+use serde_json::{Value, json};
 
-use super::{Problem, binding, body, request_id, stream};
+use super::{
+    Problem, binding,
+    call::{Incoming, call},
+    request_id,
+};
 use crate::{
     access::{Principal, ServerId},
-    audit::Origin,
     edge::Hub,
-    tool::{Caller, Code, DynTool, Events, Method, Pin, Route, ToolError},
+    tool::{Code, DynTool, Method, Route, ToolError},
 };
-
-/// The argument that makes a repeated call answer again instead of acting again.
-const IDEMPOTENCY_KEY: &str = "idempotency_key";
 
 /// The uniform path, the list of tools, and every friendly route.
 pub fn router(hub: &Hub) -> Router {
@@ -56,7 +53,7 @@ fn friendly(hub: &Hub, route: Route, tool: Arc<dyn DynTool>) -> Router {
             tool.spec(),
             route.method,
             &path,
-            &incoming.query,
+            incoming.query(),
             &incoming.body,
         ) {
             Ok(args) => call(&hub, tool, incoming, args).await,
@@ -107,87 +104,6 @@ async fn uniform(
         Ok((incoming, args)) => call(&hub, found, incoming, args).await,
         Err(error) => Problem::new(error, id.as_ref()).into(),
     }
-}
-
-/// A request, read.
-struct Incoming {
-    principal: Arc<Principal>,
-    pin: Pin,
-    id: Option<Arc<str>>,
-    headers: HeaderMap,
-    query: String,
-    body: Bytes,
-}
-
-impl Incoming {
-    async fn read(hub: &Hub, takes_body: bool, request: Request) -> Result<Self, ToolError> {
-        let id = request_id(&request);
-        let (mut parts, body) = request.into_parts();
-        let principal = parts.extensions.remove::<Arc<Principal>>();
-        let unauthenticated = || ToolError::new(Code::Unauthenticated, "send a bearer token");
-        let body = body::collect(body, hub.http.max_body_bytes).await?;
-        if takes_body && !body.is_empty() {
-            body::check_type(&parts.headers)?;
-        }
-        Ok(Self {
-            principal: principal.ok_or_else(unauthenticated)?,
-            pin: parts.extensions.remove::<Pin>().unwrap_or_default(),
-            id,
-            query: parts.uri.query().unwrap_or_default().to_owned(),
-            headers: parts.headers,
-            body,
-        })
-    }
-}
-
-async fn call(
-    hub: &Hub,
-    tool: Arc<dyn DynTool>,
-    incoming: Incoming,
-    mut args: Map<String, Value>,
-) -> Response {
-    let header = |name: &str| incoming.headers.get(name).and_then(|v| v.to_str().ok());
-    let takes_key = tool
-        .spec()
-        .input_pinned
-        .get("properties")
-        .is_some_and(|p| p.get(IDEMPOTENCY_KEY).is_some());
-    if let Some(key) = header("idempotency-key").filter(|_| takes_key) {
-        args.entry(IDEMPOTENCY_KEY).or_insert_with(|| key.into());
-    }
-    let streamed = header("accept").is_some_and(|accept| accept.contains("text/event-stream"));
-    // Dropped with the request: a client that goes away cancels its call.
-    let cancel = CancellationToken::new();
-    let mut caller = Caller {
-        principal: incoming.principal,
-        pin: incoming.pin,
-        origin: Origin::Rest,
-        request: incoming.id.clone(),
-        cancel: cancel.clone(),
-        events: None,
-        background: false,
-    };
-    if !streamed {
-        return match hub.registry.call_json(tool.as_ref(), caller, args).await {
-            Ok(value) => Json(value).into_response(),
-            Err(error) => Problem::new(error, incoming.id.as_ref()).into(),
-        };
-    }
-    let events = Arc::new(Events::default());
-    caller.events = Some(Arc::clone(&events));
-    let (done, result) = oneshot::channel();
-    let (registry, queue) = (Arc::clone(&hub.registry), Arc::clone(&events));
-    tokio::spawn(async move {
-        let out = registry.call_json(tool.as_ref(), caller, args).await;
-        queue.close();
-        let _client_gone = done.send(out);
-    });
-    stream::respond(stream::Follow {
-        events,
-        result,
-        cancel,
-        request: incoming.id,
-    })
 }
 
 async fn servers(

@@ -13,9 +13,8 @@ use serde_json::Value;
 
 use super::{
     Id, Problem,
-    admin::{Body, Page, Params, Recorded, Who, administer_in, body, created, name, paged, params},
-    binding::object,
-    collect,
+    admin::{Page, Params, Recorded, Who, administer_in, created, name, paged, params},
+    body::{Sent, body, optional},
 };
 use crate::{
     access::Access,
@@ -79,7 +78,7 @@ async fn create_webhook(
     who: Who,
     id: Id,
     Path(project): Path<String>,
-    wanted: Body<NewWebhook>,
+    wanted: Sent<NewWebhook>,
 ) -> Result<Response, Problem> {
     let what = on(&project, "create_webhook", Access::Admin);
     administer_in(&hub, &who, &id, what, async {
@@ -112,7 +111,7 @@ async fn update_webhook(
     who: Who,
     id: Id,
     Path((project, webhook)): Path<(String, String)>,
-    change: Body<WebhookChange>,
+    change: Sent<WebhookChange>,
 ) -> Result<Response, Problem> {
     let what = on(&project, "update_webhook", Access::Admin);
     administer_in(&hub, &who, &id, what, async {
@@ -146,10 +145,7 @@ async fn rotate_webhook(
 ) -> Result<Response, Problem> {
     let what = on(&project, "rotate_webhook", Access::Admin);
     administer_in(&hub, &who, &id, what, async {
-        // Everything has a default: no body is as good as an empty object.
-        let read = collect(request.into_body(), hub.http.max_body_bytes).await?;
-        let wanted: SecretRotation = serde_json::from_value(object(&read)?.into())
-            .map_err(|e| ToolError::invalid("", e.to_string()))?;
+        let wanted: SecretRotation = optional(request, hub.http.max_body_bytes).await?;
         let project = id_of(&project)?;
         let (webhook, secret) = hub.webhooks.rotate(&project, &webhook, &wanted).await?;
         Ok(Json(shown(webhook, &secret)?).into_response())

@@ -3,8 +3,10 @@
 mod aggregate;
 mod bad_input;
 mod hygiene;
+mod idempotency;
 mod limits;
 mod load;
+mod media_types;
 mod offers;
 mod proxies;
 mod restart;

@@ -5,6 +5,7 @@ mod cicd;
 mod file_system;
 mod git;
 mod hub;
+mod idempotency;
 mod issues;
 mod knowledge_base;
 mod knowledge_base_caches;
@@ -14,6 +15,7 @@ mod llm_ledger;
 mod llm_records;
 mod mcp_session;
 mod oauth;
+mod rates;
 mod webhooks;
 
 use syndarix::db::{DatabaseConfig, Db};
@@ -64,6 +66,7 @@ mod suites {
     on_both!(
         hub,
         audit_chain,
+        idempotency,
         issues,
         knowledge_base,
         knowledge_jobs,
@@ -75,6 +78,7 @@ mod suites {
         llm_records,
         mcp_session,
         oauth,
-        webhooks
+        webhooks,
+        rates
     );
 }
