@@ -5,7 +5,7 @@ use std::time::Duration;
 use futures::StreamExt;
 use serde_json::{Value, json};
 
-use crate::support::{Hub, Session, Sse, Stateless, eventually};
+use crate::support::{Hub, Session, Settings, Sse, Stateless, database, eventually};
 
 fn call(tool: &str, agent: &str, mut args: Value) -> Value {
     args["project_id"] = "demo".into();
@@ -177,4 +177,39 @@ async fn a_listening_stream_of_2026_hears_too() {
         .await;
     until("notifications/resources/updated").await;
     assert!(seen.contains("project://demo/issues"), "{seen}");
+}
+
+#[tokio::test]
+async fn what_happens_on_one_hub_is_told_on_the_other() {
+    let Some(url) = database("syndarix_subscribed").await else {
+        return;
+    };
+    let settings = Settings::default().extra(&format!("[database]\nurl = \"{url}\"\n"));
+    let one = Hub::with(settings).await;
+    let other = one.beside().await;
+    one.project("demo", &["ann"]).await;
+    let worker = Session::open(&one.http, &one.main, &one.admin).await;
+    let change = async |tool: &str, args: Value| {
+        let answer = worker.request("tools/call", call(tool, "ann", args)).await;
+        assert_eq!(answer["result"]["isError"], false, "{tool}: {answer}");
+    };
+    change("create_issue", json!({"title": "one"})).await;
+    change("create_issue", json!({"title": "two"})).await;
+    let stream = Sse::open(&other.http, &other.main, &other.admin).await;
+    let uri = "project://demo/issues/2";
+    let subscribed = stream
+        .request("resources/subscribe", json!({"uri": uri}))
+        .await;
+    assert!(subscribed.get("error").is_none(), "{subscribed}");
+    change(
+        "add_issue_comment",
+        json!({"number": 1, "body": "not asked for"}),
+    )
+    .await;
+    change(
+        "add_issue_comment",
+        json!({"number": 2, "body": "asked for"}),
+    )
+    .await;
+    eventually("the news", || async { updates(&stream) == [uri] }).await;
 }

@@ -3,5 +3,6 @@
 mod cicd;
 mod file_system;
 mod git;
+mod issues;
 mod knowledge_base;
 mod llm_gateway;

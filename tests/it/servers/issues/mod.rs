@@ -1,0 +1,3 @@
+//! issues-mcp where it takes whole hubs to see it.
+
+mod two_hubs;
