@@ -271,10 +271,10 @@ async fn create_project(
     State(hub): State<Hub>,
     who: Who,
     id: Id,
-    wanted: Sent<NewNamed>,
+    wanted: Sent,
 ) -> Result<Response, Problem> {
     administer(&hub, &who, &id, "create_project", Access::Admin, async {
-        let wanted = body(wanted)?;
+        let wanted: NewNamed = body(wanted)?;
         let project = name(ProjectId::new(&wanted.id), "id")?;
         if !hub.projects.create_project(&project, &wanted.name).await? {
             return Err(ToolError::conflict(format!(
@@ -290,10 +290,10 @@ async fn create_agent(
     State(hub): State<Hub>,
     who: Who,
     id: Id,
-    wanted: Sent<NewNamed>,
+    wanted: Sent,
 ) -> Result<Response, Problem> {
     administer(&hub, &who, &id, "create_agent", Access::Admin, async {
-        let wanted = body(wanted)?;
+        let wanted: NewNamed = body(wanted)?;
         let agent = name(AgentId::new(&wanted.id), "id")?;
         if !hub.projects.create_agent(&agent, &wanted.name).await? {
             return Err(ToolError::conflict(format!(

@@ -12,12 +12,13 @@ use bytes::Bytes;
 use http::{HeaderMap, header};
 use http_body_util::{BodyExt, LengthLimitError, Limited};
 use serde::de::DeserializeOwned;
+use serde_json::{Map, Value};
 
 use super::binding::object;
 use crate::tool::{Code, ToolError};
 
-/// A body as axum reads it.
-pub type Sent<T> = Result<Json<T>, JsonRejection>;
+/// A body as axum reads it: an object alone, where serde would take a list of the fields' values too.
+pub type Sent = Result<Json<Map<String, Value>>, JsonRejection>;
 
 /// A request's body, at most `limit` bytes of it.
 pub async fn collect(body: Body, limit: usize) -> Result<Bytes, ToolError> {
@@ -59,19 +60,23 @@ pub async fn optional<T: DeserializeOwned>(request: Request, limit: usize) -> Re
     if !read.is_empty() {
         check_type(&parts.headers)?;
     }
-    serde_json::from_value(object(&read)?.into()).map_err(|e| ToolError::invalid("", e.to_string()))
+    parsed(object(&read)?)
 }
 
 /// What was sent.
-pub fn body<T>(sent: Sent<T>) -> Result<T, ToolError> {
-    sent.map(|Json(value)| value)
-        .map_err(|refused| match refused {
-            JsonRejection::MissingJsonContentType(_) => other_type(),
-            JsonRejection::BytesRejection(BytesRejection::FailedToBufferBody(
-                FailedToBufferBody::LengthLimitError(_),
-            )) => ToolError::too_large("the request body is too large: send less at once"),
-            other => ToolError::invalid("", other.body_text()),
-        })
+pub fn body<T: DeserializeOwned>(sent: Sent) -> Result<T, ToolError> {
+    let Json(map) = sent.map_err(|refused| match refused {
+        JsonRejection::MissingJsonContentType(_) => other_type(),
+        JsonRejection::BytesRejection(BytesRejection::FailedToBufferBody(
+            FailedToBufferBody::LengthLimitError(_),
+        )) => ToolError::too_large("the request body is too large: send less at once"),
+        other => ToolError::invalid("", other.body_text()),
+    })?;
+    parsed(map)
+}
+
+fn parsed<T: DeserializeOwned>(map: Map<String, Value>) -> Result<T, ToolError> {
+    serde_json::from_value(map.into()).map_err(|e| ToolError::invalid("", e.to_string()))
 }
 
 #[cfg(test)]

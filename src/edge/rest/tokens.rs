@@ -48,10 +48,10 @@ async fn create_token(
     State(hub): State<Hub>,
     who: Who,
     id: Id,
-    wanted: Sent<NewToken>,
+    wanted: Sent,
 ) -> Result<Response, Problem> {
     administer(&hub, &who, &id, "create_token", Access::Admin, async {
-        let (token, info) = Box::pin(hub.authority.create(body(wanted)?)).await?;
+        let (token, info) = Box::pin(hub.authority.create(body::<NewToken>(wanted)?)).await?;
         Ok(created(shown(&token, info)?))
     })
     .await

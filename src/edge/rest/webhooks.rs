@@ -78,11 +78,11 @@ async fn create_webhook(
     who: Who,
     id: Id,
     Path(project): Path<String>,
-    wanted: Sent<NewWebhook>,
+    wanted: Sent,
 ) -> Result<Response, Problem> {
     let what = on(&project, "create_webhook", Access::Admin);
     administer_in(&hub, &who, &id, what, async {
-        let (project, wanted) = (id_of(&project)?, body(wanted)?);
+        let (project, wanted) = (id_of(&project)?, body::<NewWebhook>(wanted)?);
         if hub.projects.project(&project).await?.is_none() {
             return Err(ToolError::not_found("project", project).hint("create it first"));
         }
@@ -111,11 +111,11 @@ async fn update_webhook(
     who: Who,
     id: Id,
     Path((project, webhook)): Path<(String, String)>,
-    change: Sent<WebhookChange>,
+    change: Sent,
 ) -> Result<Response, Problem> {
     let what = on(&project, "update_webhook", Access::Admin);
     administer_in(&hub, &who, &id, what, async {
-        let (project, change) = (id_of(&project)?, body(change)?);
+        let (project, change) = (id_of(&project)?, body::<WebhookChange>(change)?);
         let changed = hub.webhooks.update(&project, &webhook, change).await?;
         Ok(Json(changed).into_response())
     })

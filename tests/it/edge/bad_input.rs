@@ -309,6 +309,7 @@ async fn administration() {
     let refused = [
         ("/api/v1/projects", json!({"id": "Not A Name"}), 422),
         ("/api/v1/projects", json!({"id": "default"}), 409),
+        ("/api/v1/projects", json!(["listed", "no object"]), 422),
         ("/api/v1/projects", json!({"id": "x", "colour": "red"}), 422),
         (
             "/api/v1/tokens",

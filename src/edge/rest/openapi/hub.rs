@@ -29,6 +29,8 @@ pub(super) struct Operation {
     needs: &'static str,
     parameters: Vec<Value>,
     request: Option<Value>,
+    /// Whether there must be a body.
+    required: bool,
     /// The success status and what it carries.
     response: (&'static str, Option<Value>),
 }
@@ -62,6 +64,7 @@ impl Operation {
             needs: "Needs the scope `hub:admin`.",
             parameters,
             request: None,
+            required: true,
             response: ("204", None),
         }
     }
@@ -74,6 +77,12 @@ impl Operation {
     pub(super) fn takes<T: JsonSchema>(mut self) -> Self {
         self.request = Some(schema_of::<T>());
         self
+    }
+
+    /// The same, where everything has a default: no body is as good as an empty object.
+    pub(super) fn may_take<T: JsonSchema>(mut self) -> Self {
+        self.required = false;
+        self.takes::<T>()
     }
 
     /// Who may do it, where it is no administrator.
@@ -97,7 +106,11 @@ impl Operation {
         out.insert("parameters".into(), self.parameters.into());
         let has_body = self.request.is_some();
         if let Some(Value::Object(schema)) = self.request {
-            out.insert("requestBody".into(), body(&schema));
+            let mut body = body(&schema);
+            if let Some(required) = body.get_mut("required") {
+                *required = self.required.into();
+            }
+            out.insert("requestBody".into(), body);
         }
         out.insert(
             "responses".into(),
@@ -191,7 +204,7 @@ pub fn operations(paths: &mut Map<String, Value>) {
             "rotate_token",
             "Give a token a new text, which is shown this once; the old one works for a while",
         )
-        .takes::<Rotation>()
+        .may_take::<Rotation>()
         .gives("200", with_token),
         of(
             "delete",

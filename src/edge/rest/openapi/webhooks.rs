@@ -45,7 +45,7 @@ pub fn operations() -> impl Iterator<Item = Operation> {
             "rotate_webhook",
             "Give a webhook another secret, which is shown this once; the old one signs too for a while",
         )
-        .takes::<SecretRotation>()
+        .may_take::<SecretRotation>()
         .gives("200", with_secret),
         of(
             "post",
