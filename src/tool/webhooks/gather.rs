@@ -16,24 +16,29 @@ const BATCH: u32 = 200;
 const MOST_WAITING: i64 = 1000;
 
 impl Webhooks {
-    /// Makes deliveries of all events up to `newest`, as far as there is room for them.
-    pub(super) async fn gather(&self, newest: i64) -> Result<(), ToolError> {
-        loop {
-            let mut moved = false;
-            for webhook in store::behind(&self.0.db, newest, MOST_WAITING).await? {
-                moved |= self.fan_out(&webhook, newest).await?;
-            }
-            if !moved {
-                return Ok(());
+    /// Makes deliveries of events up to `newest`, for each webhook a batch at most and as far as there is room; whether there may
+    /// be more.
+    pub(super) async fn gather(&self, newest: i64) -> Result<bool, ToolError> {
+        let mut moved = false;
+        for webhook in store::behind(&self.0.db, newest, MOST_WAITING).await? {
+            match serde_json::from_str(&webhook.filter) {
+                Ok(filter) => moved |= self.fan_out(&webhook, &filter, newest).await?,
+                Err(error) => {
+                    tracing::warn!(webhook = webhook.id, %error, "a webhook's filter cannot be read: set it again");
+                }
             }
         }
+        Ok(moved)
     }
 
     /// Makes deliveries of the next events that `webhook` has before it; whether it moved on.
-    async fn fan_out(&self, webhook: &Behind, newest: i64) -> Result<bool, ToolError> {
+    async fn fan_out(
+        &self,
+        webhook: &Behind,
+        filter: &WebhookFilter,
+        newest: i64,
+    ) -> Result<bool, ToolError> {
         let project = ProjectId::new(&webhook.project_id).map_err(ToolError::internal)?;
-        let filter: WebhookFilter =
-            serde_json::from_str(&webhook.filter).map_err(ToolError::internal)?;
         let horizon = self.0.outbox.horizon().await?;
         if webhook.seen < horizon {
             tracing::warn!(

@@ -1,7 +1,8 @@
 //! Webhooks and their deliveries, as they are asked for and shown.
 
 use schemars::JsonSchema;
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize, de::Error as _};
+use serde_json::{Map, Value};
 
 use super::store::{DeliveryRow, Row};
 use crate::{
@@ -81,14 +82,14 @@ impl WebhookFilter {
 #[serde(deny_unknown_fields)]
 pub struct NewWebhook {
     /// Where events are posted: https, or http where the hub's operator allows a private address.
-    #[schemars(length(min = 1, max = MAX_URL), regex(pattern = "^https?://"), example = "https://example.com/hooks/syndarix")]
+    #[schemars(length(min = 1, max = MAX_URL), regex(pattern = "^https?://"), example = "https://receiver.example/hooks")]
     pub url: String,
     /// What it is for, at most 500 characters.
     #[serde(default)]
     #[schemars(length(max = MAX_DESCRIPTION))]
     pub description: String,
     /// Which events.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "an_object")]
     pub filter: WebhookFilter,
     /// Whether anything is sent.
     #[serde(default = "yes")]
@@ -97,6 +98,20 @@ pub struct NewWebhook {
 
 fn yes() -> bool {
     true
+}
+
+/// Of an object alone, where serde would take a list of the fields' values too.
+fn an_object<'de, D: Deserializer<'de>>(from: D) -> Result<WebhookFilter, D::Error> {
+    let map = Map::<String, Value>::deserialize(from)?;
+    serde_json::from_value(map.into()).map_err(D::Error::custom)
+}
+
+fn an_object_or_nothing<'de, D: Deserializer<'de>>(
+    from: D,
+) -> Result<Option<WebhookFilter>, D::Error> {
+    let map = Option::<Map<String, Value>>::deserialize(from)?;
+    let filter = map.map(|map| serde_json::from_value(map.into()));
+    filter.transpose().map_err(D::Error::custom)
 }
 
 /// What of a webhook is to be changed; what is left out stays.
@@ -110,6 +125,7 @@ pub struct WebhookChange {
     #[schemars(length(max = MAX_DESCRIPTION))]
     pub description: Option<String>,
     /// Which events, in place of all that was said before.
+    #[serde(deserialize_with = "an_object_or_nothing")]
     pub filter: Option<WebhookFilter>,
     /// Whether anything is sent. One that is enabled again is sent what happens from then on, after what still waits for it.
     pub enabled: Option<bool>,

@@ -74,7 +74,7 @@ impl Webhooks {
         turns: &mut Turns,
         stop: &CancellationToken,
     ) -> Result<Duration, ToolError> {
-        self.gather(newest).await?;
+        let more = self.gather(newest).await?;
         let now = self.0.clock.now();
         let mut longest = POLL;
         // Those that are under way are due too.
@@ -84,6 +84,9 @@ impl Webhooks {
             } else if turns.set.len() < MOST_AT_ONCE && !turns.webhooks.contains(&due.id) {
                 turns.begin(self.clone(), due.id, stop.clone());
             }
+        }
+        if more {
+            return Ok(Duration::ZERO);
         }
         let next = store::next_due(&self.0.db, now).await?;
         let wait = next.and_then(|next| u64::try_from(next - now).ok());
@@ -126,7 +129,7 @@ impl Webhooks {
     }
 
     async fn deliver(&self, taken: &Taken, way: &mut Way) -> Result<(), ToolError> {
-        let settled = self.attempt(taken, way).await?;
+        let settled = self.attempt(taken, way).await;
         store::settle(&self.0.db, settled, self.0.clock.now()).await?;
         Ok(())
     }

@@ -10,12 +10,9 @@ use super::{
     store::{Settled, Taken},
     verdict::{Verdict, problem},
 };
-use crate::{
-    base::{
-        clock::Millis,
-        outbound::{Answered, Receiver, Refused},
-    },
-    tool::ToolError,
+use crate::base::{
+    clock::Millis,
+    outbound::{Answered, Receiver, Refused},
 };
 
 /// How long an attempt may take.
@@ -29,12 +26,17 @@ pub struct Way(Option<(String, Receiver)>);
 
 impl Webhooks {
     /// Sends a delivery; what came of it.
-    pub(super) async fn attempt(&self, taken: &Taken, way: &mut Way) -> Result<Settled, ToolError> {
+    pub(super) async fn attempt(&self, taken: &Taken, way: &mut Way) -> Settled {
         let (webhook, delivery) = (&taken.webhook, &taken.delivery);
-        let headers = self.headers(taken)?;
         let started = Instant::now();
-        let sent = tokio::time::timeout(ATTEMPT, self.send(taken, headers, way)).await;
-        let result = sent.unwrap_or(Err(Refused::TimedOut(ATTEMPT.as_secs())));
+        let result = match self.headers(taken) {
+            Some(headers) => {
+                let sent = tokio::time::timeout(ATTEMPT, self.send(taken, headers, way)).await;
+                let sent = sent.unwrap_or(Err(Refused::TimedOut(ATTEMPT.as_secs())));
+                sent.map_err(|refused| format!("the url {refused}"))
+            }
+            None => Err("the secret cannot be opened with this hub's key: rotate it".to_owned()),
+        };
         if result.is_err() {
             *way = Way::default();
         }
@@ -81,7 +83,7 @@ impl Webhooks {
                 "a webhook was not delivered"
             );
         }
-        Ok(settled)
+        settled
     }
 
     async fn send(
@@ -99,26 +101,22 @@ impl Webhooks {
         receiver.post(headers, taken.delivery.body.clone()).await
     }
 
-    /// `webhook-id`, `webhook-timestamp` and `webhook-signature`.
-    fn headers(&self, taken: &Taken) -> Result<HeaderMap, ToolError> {
+    /// `webhook-id`, `webhook-timestamp` and `webhook-signature`; nothing without the secret.
+    fn headers(&self, taken: &Taken) -> Option<HeaderMap> {
         let (id, body) = (&taken.delivery.id, &taken.delivery.body);
         let now = self.0.clock.now();
         let secrets = self.secrets(&taken.webhook, now)?;
-        let signatures: Option<Vec<String>> = secrets
-            .iter()
-            .map(|secret| secret.sign(id, now, body))
-            .collect();
-        let signatures = signatures.ok_or_else(|| ToolError::internal("no secret of a webhook"))?;
+        let signatures = secrets.iter().map(|secret| secret.sign(id, now, body));
+        let signatures = signatures.collect::<Option<Vec<String>>>()?;
         let mut headers = HeaderMap::new();
         for (name, value) in [
             ("webhook-id", id.clone()),
             ("webhook-timestamp", seconds(now).to_string()),
             ("webhook-signature", signatures.join(" ")),
         ] {
-            let value = HeaderValue::try_from(value).map_err(ToolError::internal)?;
-            headers.insert(name, value);
+            headers.insert(name, HeaderValue::try_from(value).ok()?);
         }
-        Ok(headers)
+        Some(headers)
     }
 }
 

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use http::StatusCode;
 
-use crate::base::outbound::{Answered, Refused};
+use crate::base::outbound::Answered;
 
 /// The longest that `Retry-After` is believed.
 const MOST_ASKED: Duration = Duration::from_secs(86_400);
@@ -23,10 +23,10 @@ pub enum Verdict {
 }
 
 impl Verdict {
-    /// Of an attempt that came to `result`, after `tries` of the schedule `retry_s` that have failed. `draw` gives a number below
-    /// its argument.
+    /// Of an attempt that came to `result`, an answer or a problem, after `tries` of the schedule `retry_s` that have failed. `draw`
+    /// gives a number below its argument.
     pub fn of(
-        result: &Result<Answered, Refused>,
+        result: &Result<Answered, String>,
         tries: usize,
         retry_s: &[u32],
         draw: impl FnOnce(u64) -> u64,
@@ -58,15 +58,16 @@ impl Verdict {
 }
 
 /// Why an attempt failed, for the log: nothing that the receiver sent but its status.
-pub fn problem(result: &Result<Answered, Refused>) -> Option<String> {
+pub fn problem(result: &Result<Answered, String>) -> Option<String> {
     match result {
         Ok(answered) if answered.status.is_success() => None,
-        Ok(answered) if answered.status.is_redirection() => Some(
-            "the receiver redirects, which is not followed: set the url to where it leads"
-                .to_owned(),
-        ),
+        Ok(answered) if answered.status.is_redirection() => {
+            let problem =
+                "the receiver redirects, which is not followed: set the url to where it leads";
+            Some(problem.to_owned())
+        }
         Ok(answered) => Some(format!("the receiver answers {}", answered.status.as_u16())),
-        Err(refused) => Some(format!("the url {refused}")),
+        Err(problem) => Some(problem.clone()),
     }
 }
 
@@ -83,7 +84,7 @@ mod tests {
         }
     }
 
-    fn of(result: &Result<Answered, Refused>, tries: usize) -> Verdict {
+    fn of(result: &Result<Answered, String>, tries: usize) -> Verdict {
         Verdict::of(result, tries, &SCHEDULE, |_| 0)
     }
 
@@ -93,7 +94,7 @@ mod tests {
 
     #[test]
     fn what_fails_comes_again_by_the_schedule_and_then_no_more() {
-        let refused = Err(Refused::TimedOut(15));
+        let refused = Err("nobody is there".to_owned());
         assert_eq!(of(&refused, 0), again(5));
         assert_eq!(of(&refused, 1), again(300));
         assert_eq!(of(&refused, 2), Verdict::Failed);

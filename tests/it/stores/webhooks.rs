@@ -50,10 +50,18 @@ pub async fn suite(db: Db) {
         .what_fails_comes_again_when_it_is_due_and_hopeless_webhooks_end()
         .await;
     world.what_is_old_is_forgotten().await;
+    world
+        .events_wait_where_they_are_while_too_much_is_under_way()
+        .await;
+    world.with_another_key_nothing_is_sent_unsigned().await;
 }
 
 impl World {
     async fn hub(&self) -> OneHub {
+        self.hub_with_key(1).await
+    }
+
+    async fn hub_with_key(&self, key: u8) -> OneHub {
         let dir = tempfile::tempdir().unwrap();
         let (db, clock) = (&self.db, &self.clock);
         let kept = EventsConfig::default();
@@ -65,7 +73,7 @@ impl World {
             allowed_private: vec![self.receiver.at.clone()],
             ..WebhooksConfig::default()
         };
-        let seal = Seal::derived(&[1; 32], "webhooks").unwrap();
+        let seal = Seal::derived(&[key; 32], "webhooks").unwrap();
         let webhooks = Webhooks::new(db.clone(), clock.clone(), seal, outbox.clone(), &config);
         let stop = CancellationToken::new();
         tokio::spawn(outbox.follow(changes.clone(), stop.clone()));
@@ -316,5 +324,58 @@ impl World {
             on_db!(&self.db, pool => sqlx::query_scalar(sql).fetch_one(pool).await).unwrap();
         assert_eq!(left, "msg_waits");
         hub.stop.cancel();
+    }
+
+    async fn events_wait_where_they_are_while_too_much_is_under_way(&self) {
+        let hub = self.hub().await;
+        let webhook = self.webhook(&hub).await;
+        let sql = "with recursive n (i) as (select 1 union all select i + 1 from n where i < 1000) \
+                   insert into webhook_delivery (id, webhook_id, type, body, state, attempts, tries, next_ms, created_ms, \
+                   updated_ms) select 'msg_' || n.i, w.id, 'ping', '{}', 'pending', 0, 0, $1, 0, 0 from n, webhook w \
+                   where w.created_ms = (select max(created_ms) from webhook)";
+        self.write(sql, self.clock.now() + DAY).await;
+        let before = self.receiver.posted().len();
+        self.tell(&hub, ServerId::Issues, "issues/waits");
+        tokio::time::sleep(std::time::Duration::from_millis(300)).await;
+        self.wake(&hub, &webhook.id).await;
+        tokio::time::sleep(std::time::Duration::from_millis(300)).await;
+        // The other webhook is sent it.
+        assert_eq!(self.receiver.posted().len(), before + 1);
+        self.write(
+            "delete from webhook_delivery where id = 'msg_7' and $1 = 0",
+            0,
+        )
+        .await;
+        self.wake(&hub, &webhook.id).await;
+        let all = self.receiver.wait(before + 2).await;
+        assert_eq!(all[before + 1].json()["data"]["path"], "issues/waits");
+        hub.stop.cancel();
+        hub.webhooks
+            .delete(&self.project, &webhook.id)
+            .await
+            .unwrap();
+    }
+
+    async fn with_another_key_nothing_is_sent_unsigned(&self) {
+        let hub = self.hub().await;
+        let webhook = self.webhook(&hub).await;
+        hub.stop.cancel();
+        let before = self.receiver.posted().len();
+        let foreign = self.hub_with_key(2).await;
+        foreign
+            .webhooks
+            .ping(&self.project, &webhook.id)
+            .await
+            .unwrap();
+        eventually("the problem", || async {
+            let found = self
+                .deliveries(&foreign, &webhook.id, DeliveryState::Pending)
+                .await;
+            let problem = found.first().and_then(|found| found.last_error.clone());
+            problem.is_some_and(|problem| problem.contains("rotate"))
+        })
+        .await;
+        assert_eq!(self.receiver.posted().len(), before);
+        foreign.stop.cancel();
     }
 }

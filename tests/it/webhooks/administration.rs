@@ -134,6 +134,8 @@ async fn webhooks_are_for_administrators_and_of_their_project() {
             "/description",
         ),
         (json!({"url": receiver.url(), "secret": "whsec_mine"}), ""),
+        (json!({"url": receiver.url(), "filter": []}), ""),
+        (json!([receiver.url()]), ""),
     ] {
         let (status, answer) = hub.admin("POST", WEBHOOKS, body).await;
         assert_eq!(

@@ -206,7 +206,8 @@ pub async fn settle(db: &Db, settled: Settled, now: Millis) -> Result<(), DbErro
             };
             on_tx!(tx, c => sqlx::query(sql).bind(&settled.webhook).bind(now).execute(&mut **c).await.map(|_| ()))?;
             if let Some(reason) = settled.disable {
-                let sql = "update webhook set enabled = false, disabled_reason = $2, updated_ms = $3 where id = $1 and enabled";
+                let sql = "update webhook set enabled = false, disabled_reason = $2, updated_ms = $3, lease_owner = null, \
+                           lease_until_ms = 0 where id = $1 and enabled";
                 on_tx!(tx, c => sqlx::query(sql).bind(&settled.webhook).bind(reason).bind(now)
                     .execute(&mut **c).await.map(|_| ()))?;
             }
