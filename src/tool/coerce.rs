@@ -38,9 +38,13 @@ fn as_rule(rule: Option<&Value>, text: &str) -> Option<Value> {
         "integer" => text.parse::<i64>().ok().map(Value::from),
         "number" => text.parse::<f64>().ok().map(Value::from),
         "boolean" => text.parse::<bool>().ok().map(Value::from),
-        "array" if text.starts_with('[') => serde_json::from_str(text).ok(),
         "array" => {
-            Some(vec![as_rule(rule?.get("items"), text).unwrap_or_else(|| text.into())].into())
+            // A text in brackets that is no list is an item like any other.
+            if let Ok(Value::Array(list)) = serde_json::from_str(text) {
+                return Some(list.into());
+            }
+            let item = as_rule(rule?.get("items"), text);
+            Some(vec![item.unwrap_or_else(|| text.into())].into())
         }
         "object" => serde_json::from_str(text).ok(),
         _ => None,
@@ -66,6 +70,7 @@ mod tests {
             ("labels", "a"),
             ("labels", "b"),
             ("labels", "[\"c\"]"),
+            ("labels", "[d"),
             ("meta", "{\"k\":1}"),
             ("other", "7"),
         ] {
@@ -73,7 +78,7 @@ mod tests {
         }
         assert_eq!(
             Value::Object(args.clone()),
-            json!({"number": 12, "deep": true, "title": "12", "labels": ["a", "b", "c"], "meta": {"k": 1}, "other": "7"})
+            json!({"number": 12, "deep": true, "title": "12", "labels": ["a", "b", "c", "[d"], "meta": {"k": 1}, "other": "7"})
         );
         assert!(put(&schema, &mut args, "number", "13").is_err());
         assert_eq!(value(&schema, "number", "many"), json!("many"));
