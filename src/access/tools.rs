@@ -3,7 +3,7 @@
 use crate::base::nearest::nearest;
 
 /// Longest name or pattern.
-const MAX_LEN: usize = 100;
+pub const MAX_LEN: usize = 100;
 
 /// The tools that a principal may call.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

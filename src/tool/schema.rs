@@ -9,9 +9,21 @@ pub const PROJECT_ID: &str = "project_id";
 /// The argument that names the agent.
 pub const AGENT_ID: &str = "agent_id";
 
+/// What a schema says at its root of several arguments together. Providers of models refuse tools with that, so it is kept apart.
+const TOGETHER: [&str; 4] = ["allOf", "anyOf", "oneOf", "not"];
+
 /// The schema of what a caller sends, without scope.
 pub fn of_args<T: JsonSchema>() -> Map<String, Value> {
-    root(SchemaSettings::draft2020_12(), T::json_schema)
+    let mut args = root(SchemaSettings::draft2020_12(), T::json_schema);
+    args.retain(|key, _| !TOGETHER.contains(&key.as_str()));
+    args
+}
+
+/// What that schema says of several arguments together.
+pub fn together<T: JsonSchema>() -> Map<String, Value> {
+    let mut args = root(SchemaSettings::draft2020_12(), T::json_schema);
+    args.retain(|key, _| TOGETHER.contains(&key.as_str()));
+    args
 }
 
 /// The schema of what a caller gets.

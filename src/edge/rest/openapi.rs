@@ -81,8 +81,8 @@ fn body(schema: &Map<String, Value>) -> Value {
     json!({"required": true, "content": {"application/json": {"schema": schema, "example": example}}})
 }
 
-/// A tool's input schema, which here says what names of projects and agents look like too. Tools' own schemas leave that out: models
-/// read them in every conversation, and do not make up names.
+/// A tool's input schema, which here says what names of projects and agents look like too, and what goes together. Tools' own schemas
+/// leave that out: models read them in every conversation, and do not make up names.
 fn input(spec: &Spec) -> Map<String, Value> {
     let mut input = (*spec.input).clone();
     let properties = input.get_mut("properties").and_then(Value::as_object_mut);
@@ -98,6 +98,7 @@ fn input(spec: &Spec) -> Map<String, Value> {
             );
         }
     }
+    input.extend(spec.together.clone());
     input
 }
 
@@ -179,6 +180,13 @@ fn add_route(paths: &mut Map<String, Value>, route: &Route, spec: &Spec) {
             .copied()
             .filter(|r| !in_path.contains(r))
             .collect();
+        let named = |rule: &Value| {
+            let rule = rule.to_string();
+            in_path
+                .iter()
+                .any(|name| rule.contains(&format!("\"{name}\"")))
+        };
+        rest.retain(|key, rule| !(spec.together.contains_key(key) && named(rule)));
         rest.insert("properties".into(), left.into());
         rest.insert("required".into(), needed.into());
         request = Some(body(&rest));

@@ -13,12 +13,18 @@ pub fn of(name: &str, schema: &Value) -> Value {
         return value.clone();
     }
     for key in ["enum", "examples", "anyOf", "oneOf"] {
+        // Beside properties they say which of those there must be.
+        let alternatives = key.ends_with("Of");
+        if alternatives && schema.get("properties").is_some() {
+            continue;
+        }
         let Some(first) = schema.get(key).and_then(|list| list.get(0)) else {
             continue;
         };
-        return match key {
-            "anyOf" | "oneOf" => of(name, first),
-            _ => first.clone(),
+        return if alternatives {
+            of(name, first)
+        } else {
+            first.clone()
         };
     }
     if let Some(value) = schema.get("default").filter(|value| !value.is_null()) {
@@ -42,10 +48,14 @@ pub fn of(name: &str, schema: &Value) -> Value {
 }
 
 /// An object with the fields that it must have.
-fn object(schema: &Value) -> Map<String, Value> {
-    let required = schema.get("required").and_then(Value::as_array);
-    let names = required.into_iter().flatten().filter_map(Value::as_str);
+fn object<'a>(schema: &'a Value) -> Map<String, Value> {
+    let first = |key: &str| schema.get(key)?.get(0);
+    let parts = [Some(schema), first("anyOf"), first("oneOf")];
+    let required = |part: &'a Value| part.get("required").and_then(Value::as_array);
+    let names = parts.into_iter().flatten().filter_map(required);
     names
+        .flatten()
+        .filter_map(Value::as_str)
         .filter_map(|name| {
             Some((
                 name.to_owned(),
@@ -81,10 +91,11 @@ mod tests {
             "kind": {"type": "string", "enum": ["bug", "task"]},
             "count": {"type": ["integer", "null"], "minimum": 3},
             "left": {"type": "string"},
-        }});
+            "one": {"type": "string"},
+        }, "anyOf": [{"required": ["one"]}, {"required": ["left"]}]});
         assert_eq!(
             of("", &schema),
-            json!({"project_id": "default", "title": "titlexx", "tags": ["ta", "ta"], "kind": "bug", "count": 3})
+            json!({"project_id": "default", "title": "titlexx", "tags": ["ta", "ta"], "kind": "bug", "count": 3, "one": "one"})
         );
     }
 }

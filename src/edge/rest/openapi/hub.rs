@@ -12,11 +12,12 @@ use super::{
     add, answer_of, body, parameter, query_of, responses, schema_of, webhooks,
 };
 use crate::{
-    access::{NewToken, Rotation, TokenInfo},
+    access::{self, NewToken, Rotation, TokenInfo},
     audit,
     backup::Made,
     base::ids::ProjectId,
     project::Named,
+    servers,
     tool::{AGENT_ID, EventFilter, PROJECT_ID},
 };
 
@@ -83,6 +84,24 @@ impl Operation {
     pub(super) fn may_take<T: JsonSchema>(mut self) -> Self {
         self.required = false;
         self.takes::<T>()
+    }
+
+    /// The tools that it names exist, or are patterns: that is known here only.
+    fn of_tools(mut self) -> Self {
+        let entry = json!({"anyOf": [
+            {"enum": servers::all_tool_names()},
+            {"type": "string", "pattern": r"^[a-z0-9_]*\*[a-z0-9_*]*$", "maxLength": access::tools::MAX_LEN},
+        ]});
+        for list in ["tools_allow", "tools_deny"] {
+            let lists = self
+                .request
+                .as_mut()
+                .and_then(|all| all.get_mut("properties"));
+            if let Some(list) = lists.and_then(|lists| lists.get_mut(list)?.as_object_mut()) {
+                list.insert("items".into(), entry.clone());
+            }
+        }
+        self
     }
 
     /// Who may do it, where it is no administrator.
@@ -197,6 +216,7 @@ pub fn operations(paths: &mut Map<String, Value>) {
             "Create a token, which is shown this once",
         )
         .takes::<NewToken>()
+        .of_tools()
         .gives("201", with_token.clone()),
         of(
             "post",

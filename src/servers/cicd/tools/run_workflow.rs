@@ -35,6 +35,7 @@ pub struct RunWorkflow;
 #[derive(Debug, Default, Serialize, Deserialize, JsonSchema, Validate)]
 #[serde(deny_unknown_fields)]
 #[garde(allow_unvalidated)]
+#[schemars(extend("oneOf" = [{"required": ["workflow"]}, {"required": ["inline"]}]))]
 pub struct Args {
     /// Workflow file of the commit: a path such as `.github/workflows/ci.yml`, or its file name, looked for in
     /// `.syndarix/workflows` first. Give this or `inline`.

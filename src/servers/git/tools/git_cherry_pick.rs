@@ -18,6 +18,10 @@ pub struct GitCherryPick;
 #[derive(Debug, Deserialize, JsonSchema, Validate)]
 #[serde(deny_unknown_fields)]
 #[garde(allow_unvalidated)]
+#[schemars(extend("oneOf" = [
+    {"required": ["revisions"], "properties": {"action": {"const": "start"}, "revisions": {"minItems": 1}}},
+    {"required": ["action"], "properties": {"action": {"enum": ["continue", "abort", "skip"]}, "revisions": {"maxItems": 0}, "dry_run": {"const": false}}},
+]))]
 pub struct Args {
     /// Repository of the project; `main` when left out.
     pub repo: Option<RepoName>,

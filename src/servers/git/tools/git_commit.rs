@@ -14,6 +14,7 @@ pub struct GitCommit;
 #[derive(Debug, Deserialize, JsonSchema, Validate)]
 #[serde(deny_unknown_fields)]
 #[garde(allow_unvalidated)]
+#[schemars(extend("anyOf" = [{"required": ["message"]}, {"required": ["amend"], "properties": {"amend": {"const": true}}}]))]
 pub struct Args {
     /// Repository of the project; `main` when left out.
     pub repo: Option<RepoName>,

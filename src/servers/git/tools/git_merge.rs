@@ -32,6 +32,10 @@ pub enum Forward {
 #[derive(Debug, Deserialize, JsonSchema, Validate)]
 #[serde(deny_unknown_fields)]
 #[garde(allow_unvalidated)]
+#[schemars(extend("oneOf" = [
+    {"required": ["revision"], "properties": {"action": {"const": "start"}}},
+    {"required": ["action"], "properties": {"action": {"enum": ["continue", "abort", "skip"]}, "dry_run": {"const": false}}, "not": {"required": ["revision"]}},
+]))]
 pub struct Args {
     /// Repository of the project; `main` when left out.
     pub repo: Option<RepoName>,

@@ -18,6 +18,10 @@ pub struct GitRebase;
 #[derive(Debug, Deserialize, JsonSchema, Validate)]
 #[serde(deny_unknown_fields)]
 #[garde(allow_unvalidated)]
+#[schemars(extend("oneOf" = [
+    {"required": ["onto"], "properties": {"action": {"const": "start"}}},
+    {"required": ["action"], "properties": {"action": {"enum": ["continue", "abort", "skip"]}, "dry_run": {"const": false}}, "not": {"required": ["onto"]}},
+]))]
 pub struct Args {
     /// Repository of the project; `main` when left out.
     pub repo: Option<RepoName>,

@@ -37,6 +37,7 @@ pub enum Side {
 #[derive(Debug, Deserialize, JsonSchema, Validate)]
 #[serde(deny_unknown_fields)]
 #[garde(allow_unvalidated)]
+#[schemars(extend("oneOf" = [{"required": ["side"]}, {"required": ["content"]}]))]
 pub struct Args {
     /// Repository of the project; `main` when left out.
     pub repo: Option<RepoName>,

@@ -17,6 +17,7 @@ pub struct UpdateIssue;
 #[derive(Debug, Deserialize, JsonSchema, Validate)]
 #[serde(deny_unknown_fields)]
 #[garde(allow_unvalidated)]
+#[schemars(extend("anyOf" = [{"required": ["set"]}, {"required": ["add"]}, {"required": ["remove"]}]))]
 pub struct Args {
     /// Issue number within the project, as in `#12`.
     #[garde(range(min = 1))]

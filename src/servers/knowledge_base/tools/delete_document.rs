@@ -18,6 +18,9 @@ pub struct DeleteDocument;
 #[derive(Debug, Deserialize, JsonSchema, Validate)]
 #[serde(deny_unknown_fields)]
 #[garde(allow_unvalidated)]
+#[schemars(extend("oneOf" = [
+    {"required": ["document_id"]}, {"required": ["ids"], "properties": {"ids": {"minItems": 1}}}, {"required": ["source_id"]}, {"required": ["filter"]},
+]))]
 pub struct Args {
     /// The document, from add_document or a hit of search_knowledge. Give this, ids, source_id or filter.
     #[garde(length(chars, min = 1, max = 64))]

@@ -17,6 +17,7 @@ pub struct ReadKnowledge;
 #[derive(Debug, Deserialize, JsonSchema, Validate)]
 #[serde(deny_unknown_fields)]
 #[garde(allow_unvalidated)]
+#[schemars(extend("oneOf" = [{"required": ["chunk_id"]}, {"required": ["document_id"]}]))]
 pub struct Args {
     /// The chunk of a hit: its bytes are returned, of the version that was cited. Give this or document_id.
     #[garde(length(chars, min = 1, max = 64))]

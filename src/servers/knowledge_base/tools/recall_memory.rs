@@ -32,6 +32,7 @@ pub struct Args {
     pub scope: Option<Where>,
     /// Recall what was true at this time (RFC 3339) instead of now.
     #[garde(length(max = 40))]
+    #[schemars(extend("format" = "date-time"))]
     pub at: Option<String>,
     /// Whether to show also what is no longer true and what another memory took the place of; false if left out.
     #[serde(default)]

@@ -48,9 +48,11 @@ pub struct Args {
     pub provenance: Option<Provenance>,
     /// Since when it is true (RFC 3339); since now if left out.
     #[garde(length(max = 40))]
+    #[schemars(extend("format" = "date-time"))]
     pub valid_from: Option<String>,
     /// Until when it is true (RFC 3339); without an end if left out.
     #[garde(length(max = 40))]
+    #[schemars(extend("format" = "date-time"))]
     pub valid_until: Option<String>,
     /// Seconds after which it is forgotten; never if left out.
     #[garde(range(min = 60, max = 315_360_000))]

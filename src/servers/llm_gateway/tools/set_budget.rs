@@ -19,6 +19,10 @@ pub struct SetBudget;
 #[derive(Debug, Deserialize, JsonSchema, Validate)]
 #[serde(deny_unknown_fields)]
 #[garde(allow_unvalidated)]
+#[schemars(extend("anyOf" = [
+    {"required": ["usd"]}, {"required": ["tokens"]}, {"required": ["requests"]},
+    {"required": ["remove"], "properties": {"remove": {"const": true}}},
+]))]
 pub struct Args {
     /// Name of the budget within the project; one of the same name is replaced and keeps what is spent.
     #[garde(length(bytes, min = 1, max = 256))]
