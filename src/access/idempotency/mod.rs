@@ -105,20 +105,14 @@ pub enum Refused {
 impl IdempotencyKeys {
     /// Keeps requests in `db`. What they say is hashed and sealed under `hub`, the key of tokens, which hubs on one database share.
     pub fn new(db: Db, clock: Clock, hub: &[u8; 32]) -> Result<Self, Closed> {
+        let seal = Seal::derived(hub, "syndarix idempotency seal 1")?;
         let hub = hmac::Key::new(hmac::HMAC_SHA256, hub);
-        let own = |use_for: &[u8]| {
-            let mut key = [0; 32];
-            let signed = hmac::sign(&hub, use_for);
-            for (to, from) in key.iter_mut().zip(signed.as_ref()) {
-                *to = *from;
-            }
-            key
-        };
+        let own = hmac::sign(&hub, b"syndarix idempotency hash 1");
         Ok(Self {
             db,
             clock,
-            mac: hmac::Key::new(hmac::HMAC_SHA256, &own(b"syndarix idempotency hash 1")),
-            seal: Seal::new(&own(b"syndarix idempotency seal 1"))?,
+            mac: hmac::Key::new(hmac::HMAC_SHA256, own.as_ref()),
+            seal,
         })
     }
 
