@@ -17,7 +17,7 @@ use crate::base::{
 
 /// How long an attempt may take.
 pub const ATTEMPT: Duration = Duration::from_secs(15);
-/// A webhook that has only failed for so long is disabled.
+/// A webhook that has only failed for so long is disabled when one more delivery has failed for good.
 const HOPELESS_MS: Millis = 5 * 86_400_000;
 
 /// The way to a webhook's URL, kept for deliveries that follow each other: connections stay open.
@@ -52,7 +52,7 @@ impl Webhooks {
         let failing = webhook.failing_since_ms.unwrap_or(now);
         let disable = match verdict {
             Verdict::Gone => Some("the receiver answered 410 Gone".to_owned()),
-            Verdict::Again(_) | Verdict::Failed if now - failing >= HOPELESS_MS => {
+            Verdict::Failed if now - failing >= HOPELESS_MS => {
                 let days = HOPELESS_MS / 86_400_000;
                 Some(format!("every attempt has failed for {days} days"))
             }

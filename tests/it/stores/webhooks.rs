@@ -71,6 +71,7 @@ impl World {
         let changes = Changes::kept(outbox.clone());
         let config = WebhooksConfig {
             allowed_private: vec![self.receiver.at.clone()],
+            retry_s: vec![5, 300],
             ..WebhooksConfig::default()
         };
         let seal = Seal::derived(&[key; 32], "webhooks").unwrap();
@@ -275,7 +276,7 @@ impl World {
         assert!(ended.disabled_reason.unwrap().contains("5 days"));
         let sent = self.receiver.posted().len();
         self.tell(&hub, ServerId::Issues, "issues/meanwhile");
-        // Enabled again, it goes on with what waited, but not with what happened meanwhile.
+        // Enabled again, it is not sent what happened meanwhile; what failed is sent when that is asked for.
         self.clock.advance(DAY);
         eventually("the event", || async {
             on_db!(&self.db, pool => sqlx::query_scalar::<_, i64>("select count(*) from event where path = 'issues/meanwhile'")
@@ -290,6 +291,13 @@ impl World {
             .update(&self.project, &webhook.id, enable)
             .await
             .unwrap();
+        let failed = self
+            .settled(&hub, &webhook.id, DeliveryState::Failed, 1)
+            .await;
+        let again = hub
+            .webhooks
+            .redeliver(&self.project, &webhook.id, &failed.id);
+        assert_eq!(again.await.unwrap().attempts, 3);
         let all = self.receiver.wait(sent + 1).await;
         assert_eq!(all[sent].id(), first[before].id());
         let done = self
