@@ -204,9 +204,14 @@ fn add_route(paths: &mut Map<String, Value>, route: &Route, spec: &Spec) {
         }
     }
     let mut id = format!("{}_{}", route.method.as_str().to_lowercase(), spec.name);
-    if paths.values().any(|item| {
-        item.to_string()
-            .contains(&format!("\"operationId\":\"{id}\""))
+    let mut operations = paths
+        .values()
+        .filter_map(Value::as_object)
+        .flat_map(Map::values);
+    if operations.any(|operation| {
+        operation
+            .get("operationId")
+            .is_some_and(|other| *other == *id)
     }) {
         id.push_str("_2");
     }
