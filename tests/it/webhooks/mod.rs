@@ -74,7 +74,7 @@ async fn events_arrive_signed_and_again_where_they_failed() {
     issue(&hub, "one").await;
     let posted = receiver.wait(1).await.remove(0);
     assert!(
-        started.elapsed() < Duration::from_secs(1),
+        started.elapsed() < Duration::from_secs(3),
         "it begins at once"
     );
     assert_eq!(posted.signed_by(&secret), (1, 1));
