@@ -31,6 +31,7 @@ pub struct Args {
     /// To start: the commits, oldest first; ranges such as `main..feature` too.
     #[serde(default)]
     #[garde(length(max = 100), inner(length(bytes, min = 1, max = 512)))]
+    #[schemars(example = ["1a2b3c4"])]
     pub revisions: Vec<String>,
     /// For merge commits: against which parent, from 1, the change is taken.
     #[garde(range(min = 1, max = 16))]
