@@ -63,7 +63,7 @@ impl ProjectConfig {
             deadline: std::time::Duration::from_secs(10),
             input: Arc::default(),
             input_pinned: Arc::default(),
-            together: Map::new(),
+            input_whole: Map::new(),
             output: Arc::new(schema::of_output::<Output>()),
             content: &[],
             media: false,

@@ -14,16 +14,18 @@ const TOGETHER: [&str; 4] = ["allOf", "anyOf", "oneOf", "not"];
 
 /// The schema of what a caller sends, without scope.
 pub fn of_args<T: JsonSchema>() -> Map<String, Value> {
-    let mut args = root(SchemaSettings::draft2020_12(), T::json_schema);
+    let mut args = root(
+        SchemaSettings::draft2020_12(),
+        T::json_schema,
+        Nulls::Dropped,
+    );
     args.retain(|key, _| !TOGETHER.contains(&key.as_str()));
     args
 }
 
-/// What that schema says of several arguments together.
-pub fn together<T: JsonSchema>() -> Map<String, Value> {
-    let mut args = root(SchemaSettings::draft2020_12(), T::json_schema);
-    args.retain(|key, _| TOGETHER.contains(&key.as_str()));
-    args
+/// The same for callers that are no models: with what it says of several arguments together, and with null for what may be left out.
+pub fn of_args_whole<T: JsonSchema>() -> Map<String, Value> {
+    root(SchemaSettings::draft2020_12(), T::json_schema, Nulls::Kept)
 }
 
 /// The schema of what a caller gets.
@@ -31,6 +33,7 @@ pub fn of_output<T: JsonSchema>() -> Map<String, Value> {
     root(
         SchemaSettings::draft2020_12().for_serialize(),
         T::json_schema,
+        Nulls::Dropped,
     )
 }
 
@@ -64,9 +67,17 @@ pub fn with_scope(args: &Map<String, Value>) -> Map<String, Value> {
     out
 }
 
+/// Whether a schema says that what may be left out may be null too.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Nulls {
+    Kept,
+    Dropped,
+}
+
 fn root(
     settings: SchemaSettings,
     schema: impl FnOnce(&mut schemars::SchemaGenerator) -> schemars::Schema,
+    nulls: Nulls,
 ) -> Map<String, Value> {
     let mut generator = settings
         .with(|s| {
@@ -75,7 +86,7 @@ fn root(
         })
         .into_generator();
     let mut value = schema(&mut generator).to_value();
-    clean(&mut value);
+    clean(&mut value, nulls);
     let mut object = match value {
         Value::Object(object) => object,
         _ => Map::new(),
@@ -89,14 +100,16 @@ fn root(
     if let Value::Object(map) = &mut definitions
         && !map.is_empty()
     {
-        map.values_mut().for_each(clean);
+        for inner in map.values_mut() {
+            clean(inner, nulls);
+        }
         object.insert("$defs".into(), definitions);
     }
     object
 }
 
 /// Cleans one schema, and every schema inside it.
-fn clean(schema: &mut Value) {
+fn clean(schema: &mut Value, nulls: Nulls) {
     let Value::Object(map) = schema else { return };
     map.remove("title");
     if let Some(format) = map.get("format").and_then(Value::as_str)
@@ -110,21 +123,27 @@ fn clean(schema: &mut Value) {
     if map.get("default") == Some(&Value::Null) {
         map.remove("default");
     }
-    drop_null(map);
+    if nulls == Nulls::Dropped {
+        drop_null(map);
+    }
     describe_variant(map);
     for key in ["properties", "$defs", "patternProperties"] {
         if let Some(Value::Object(inner)) = map.get_mut(key) {
-            inner.values_mut().for_each(clean);
+            for inner in inner.values_mut() {
+                clean(inner, nulls);
+            }
         }
     }
     for key in ["items", "additionalProperties", "not"] {
         if let Some(inner) = map.get_mut(key) {
-            clean(inner);
+            clean(inner, nulls);
         }
     }
     for key in ["allOf", "anyOf", "oneOf", "prefixItems"] {
         if let Some(Value::Array(inner)) = map.get_mut(key) {
-            inner.iter_mut().for_each(clean);
+            for inner in inner {
+                clean(inner, nulls);
+            }
         }
     }
 }

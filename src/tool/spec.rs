@@ -66,8 +66,8 @@ pub struct Spec {
     pub input: Arc<Map<String, Value>>,
     /// Its input schema for callers that need not name project and agent.
     pub input_pinned: Arc<Map<String, Value>>,
-    /// What goes together in its input, as JSON Schema, for callers that are no models.
-    pub together: Map<String, Value>,
+    /// Its input schema for callers that are no models, which says more.
+    pub input_whole: Map<String, Value>,
     /// Its output schema.
     pub output: Arc<Map<String, Value>>,
     /// Arguments of which only the size is written down.
@@ -98,7 +98,7 @@ impl Spec {
             task: T::TASK,
             input: Arc::new(schema::with_scope(&pinned)),
             input_pinned: Arc::new(pinned),
-            together: schema::together::<T::Args>(),
+            input_whole: schema::with_scope(&schema::of_args_whole::<T::Args>()),
             output: Arc::new(schema::of_output::<T::Output>()),
             content: T::CONTENT,
             media: T::MEDIA,

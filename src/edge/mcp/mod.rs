@@ -25,6 +25,7 @@ mod store;
 mod streamable;
 mod surface;
 mod tasks;
+mod turns;
 mod watch;
 
 use std::{collections::BTreeMap, sync::Arc};

@@ -18,6 +18,8 @@ use rmcp::{
 };
 use tokio::{sync::watch, time::Instant};
 
+use super::turns::Turns;
+
 /// How long the events of a call are kept after its end.
 const KEEP: Duration = Duration::from_secs(60);
 /// Calls that end sooner are not kept: a client that missed such an answer can as well call again.
@@ -37,6 +39,8 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 pub struct Resumable {
     inner: LocalSessionManager,
     calls: Arc<Calls>,
+    /// Sessions that are being restored.
+    pub turns: Arc<Turns>,
 }
 
 impl Resumable {
@@ -47,6 +51,7 @@ impl Resumable {
         Self {
             inner,
             calls: Arc::default(),
+            turns: Arc::default(),
         }
     }
 }
@@ -268,6 +273,7 @@ impl SessionManager for Resumable {
         id: &SessionId,
         message: ClientJsonRpcMessage,
     ) -> Result<impl Stream<Item = ServerSseMessage> + Send + Sync + 'static, Self::Error> {
+        self.turns.end(id);
         let coming = self.inner.create_stream(id, message).await?;
         Ok(Body {
             session: Arc::clone(id),
@@ -289,6 +295,7 @@ impl SessionManager for Resumable {
         &self,
         id: &SessionId,
     ) -> Result<impl Stream<Item = ServerSseMessage> + Send + Sync + 'static, Self::Error> {
+        self.turns.end(id);
         self.inner.create_standalone_stream(id).await
     }
 
@@ -297,6 +304,7 @@ impl SessionManager for Resumable {
         id: &SessionId,
         last_event_id: String,
     ) -> Result<impl Stream<Item = ServerSseMessage> + Send + Sync + 'static, Self::Error> {
+        self.turns.end(id);
         if let Some((index, name)) = parts(&last_event_id)
             && let Some(call) = self.calls.find(id, name)
         {

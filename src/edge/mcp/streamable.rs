@@ -27,6 +27,7 @@ use super::{
     envelope::{self, Refusal},
     resumable::Resumable,
     sessions::{Full, Owners, Place},
+    turns::Turn,
 };
 use crate::access::Principal;
 
@@ -39,6 +40,7 @@ const EXPIRE_EVERY: u32 = 20;
 
 struct Endpoint<H> {
     service: StreamableHttpService<H, Resumable>,
+    manager: Arc<Resumable>,
     owners: Arc<Owners>,
     saved: Option<Saved>,
     max_body: usize,
@@ -68,6 +70,7 @@ where
     // Shared, not cloned for every request.
     let endpoint = Arc::new(Endpoint {
         service,
+        manager: Arc::clone(&manager),
         owners: Arc::new(Owners::new(&transport.mcp)),
         saved: transport.saved.clone(),
         max_body: transport.http.max_body_bytes,
@@ -136,7 +139,12 @@ async fn serve<H: ServerHandler>(
         Ok(checked) => checked,
         Err(refusal) => return refusal.into(),
     };
+    let turn = match &session {
+        Some(session) => endpoint.turn(session).await,
+        None => None,
+    };
     let response = endpoint.service.handle(request).await.map(Body::new);
+    drop(turn);
     if let (Some(opening), Some(opened)) = (opening, session_id(response.headers())) {
         endpoint.opened(opened, opening, &principal).await;
     }
@@ -180,6 +188,15 @@ struct Opening {
 }
 
 impl<H> Endpoint<H> {
+    /// The turn of a request to `session`, which may have to be brought back first.
+    async fn turn(&self, session: &Arc<str>) -> Option<Turn> {
+        let there = self.manager.has_session(session).await;
+        self.manager
+            .turns
+            .wait(session, there.unwrap_or(false))
+            .await
+    }
+
     /// Whether `principal` may use `session`. One of an earlier process is taken up again.
     async fn admit(&self, session: &Arc<str>, principal: &Principal) -> Result<(), Refusal> {
         match self.owners.uses(session, &principal.id) {

@@ -20,8 +20,12 @@ pub fn document(registry: &Registry) -> Value {
         for tool in registry.tools(server) {
             let spec = tool.spec();
             let path = format!("/api/v1/servers/{server}/tools/{}", spec.name);
-            let mut operation =
-                operation(spec, spec.name.to_owned(), Some(body(&input(spec))), &[]);
+            let mut operation = operation(
+                spec,
+                spec.name.to_owned(),
+                Some(body(&input(&spec.input_whole))),
+                &[],
+            );
             operation.insert("parameters".into(), json!([]));
             add(&mut paths, &path, "post", operation);
         }
@@ -83,8 +87,8 @@ fn body(schema: &Map<String, Value>) -> Value {
 
 /// A tool's input schema, which here says what names of projects and agents look like too, and what goes together. Tools' own schemas
 /// leave that out: models read them in every conversation, and do not make up names.
-fn input(spec: &Spec) -> Map<String, Value> {
-    let mut input = (*spec.input).clone();
+fn input(schema: &Map<String, Value>) -> Map<String, Value> {
+    let mut input = schema.clone();
     let properties = input.get_mut("properties").and_then(Value::as_object_mut);
     for (name, rule) in properties.into_iter().flatten() {
         if let Some(rule) = rule
@@ -98,7 +102,6 @@ fn input(spec: &Spec) -> Map<String, Value> {
             );
         }
     }
-    input.extend(spec.together.clone());
     input
 }
 
@@ -150,7 +153,12 @@ fn responses(status: &str, schema: Option<&Value>, has_body: bool) -> Value {
 /// A friendly route: names in the path, the rest in the query or the body.
 fn add_route(paths: &mut Map<String, Value>, route: &Route, spec: &Spec) {
     let empty = Map::new();
-    let input = input(spec);
+    // In a path and a query there is no null, and each is on its own.
+    let input = input(if route.method.has_body() {
+        &spec.input_whole
+    } else {
+        &spec.input
+    });
     let properties = input
         .get("properties")
         .and_then(Value::as_object)
@@ -186,7 +194,7 @@ fn add_route(paths: &mut Map<String, Value>, route: &Route, spec: &Spec) {
                 .iter()
                 .any(|name| rule.contains(&format!("\"{name}\"")))
         };
-        rest.retain(|key, rule| !(spec.together.contains_key(key) && named(rule)));
+        rest.retain(|key, rule| !(key.ends_with("Of") && named(rule)));
         rest.insert("properties".into(), left.into());
         rest.insert("required".into(), needed.into());
         request = Some(body(&rest));

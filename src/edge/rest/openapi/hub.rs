@@ -104,6 +104,16 @@ impl Operation {
         self
     }
 
+    /// The agent of the example.
+    fn with_agent(mut self, agent: &str) -> Self {
+        let named = |parameter: &&mut Value| parameter.get("name") == Some(&json!(AGENT_ID));
+        let found = self.parameters.iter_mut().find(named);
+        if let Some(parameter) = found.and_then(Value::as_object_mut) {
+            parameter.insert("example".into(), agent.into());
+        }
+        self
+    }
+
     /// Who may do it, where it is no administrator.
     fn for_whom(mut self, needs: &'static str) -> Self {
         self.needs = needs;
@@ -200,7 +210,8 @@ pub fn operations(paths: &mut Map<String, Value>) {
             .query(&page)
             .gives("200", named),
         of("put", one_member, "add_member", "Make an agent a member").gives("200", member),
-        of("delete", one_member, "remove_member", "End a membership"),
+        // All other examples speak as the agent whose membership every hub begins with.
+        of("delete", one_member, "remove_member", "End a membership").with_agent("ann"),
         of(
             "get",
             tokens,
