@@ -30,7 +30,7 @@ pub async fn check(patient: &Patient<'_>) -> Vec<Finding> {
     let asked = tokio::time::timeout(PATIENCE, db::schema(config, &patient.data)).await;
     let schema = match asked {
         Ok(Ok(schema)) => schema,
-        Ok(Err(error)) => return vec![broken(kind, &error.to_string())],
+        Ok(Err(error)) => return vec![unread(kind, &error)],
         Err(_) => return vec![broken(kind, "it does not answer")],
     };
     let mut found = Vec::new();
@@ -41,7 +41,7 @@ pub async fn check(patient: &Patient<'_>) -> Vec<Finding> {
                 Finding::ok(DATABASE, format!("{} is sound", file.display()))
             }
             Ok(faults) => broken(kind, &faults.join("; ")),
-            Err(error) => broken(kind, &error.to_string()),
+            Err(error) => unread(kind, &error),
         },
     });
     let pending = schema.pending.len();
@@ -83,6 +83,15 @@ fn audit_log(patient: &Patient) -> Option<Finding> {
     Some(Finding::warning("audit log", shorter, next))
 }
 
+/// The database cannot be looked at. On a full disk that says nothing of the database.
+fn unread(kind: Kind, error: &DbError) -> Finding {
+    if error.is_full() {
+        let found = "it cannot be looked at: the disk is full";
+        return Finding::error(DATABASE, found, "make room, then run doctor again");
+    }
+    broken(kind, &error.to_string())
+}
+
 fn broken(kind: Kind, problem: &str) -> Finding {
     let next = match kind {
         Kind::Sqlite => "stop the hub and restore a backup: syndarix restore --force <backup>",
@@ -91,4 +100,17 @@ fn broken(kind: Kind, problem: &str) -> Finding {
         }
     };
     Finding::error(DATABASE, problem, next)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_full_disk_is_no_fault_of_the_database() {
+        let full = DbError::Io(std::io::ErrorKind::StorageFull.into());
+        assert!(unread(Kind::Sqlite, &full).found.contains("disk is full"));
+        let next = unread(Kind::Sqlite, &DbError::Closed).next;
+        assert!(next.is_some_and(|next| next.contains("restore a backup")));
+    }
 }

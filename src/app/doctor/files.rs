@@ -109,7 +109,10 @@ fn chmod(patient: &Patient, path: &Path, mode: u32, finding: Finding) -> Finding
 
 /// Judges `bytes` free, and `files` of `most` that can still be made.
 fn space(bytes: u64, files: u64, most: u64) -> Finding {
-    let free = format!("{:.1} GB are free", bytes as f64 / 1e9);
+    let free = match bytes {
+        0..1_000_000_000 => format!("{} MB are free", bytes / 1_000_000),
+        _ => format!("{:.1} GB are free", bytes as f64 / 1e9),
+    };
     let room = "make room: old backups, runs, trash, or a larger disk";
     // Some file systems count no files.
     if bytes < LOW || (most > 0 && files < FEW) {
@@ -134,5 +137,6 @@ mod tests {
         assert_eq!(level(500 << 20, 1 << 20, 1 << 21), Level::Warning);
         assert_eq!(level(50 << 20, 1 << 20, 1 << 21), Level::Error);
         assert_eq!(level(10 << 30, 10, 1 << 21), Level::Error);
+        assert!(space(38_500_000, 0, 0).found.starts_with("38 MB"));
     }
 }
