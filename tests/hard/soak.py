@@ -136,7 +136,8 @@ def grows(values, allowed):
 
 def main(binary, minutes):
     with tempfile.TemporaryDirectory() as folder:
-        hub = Hub(binary, folder, pathlib.Path(folder) / "data")
+        # Sessions that clients leave without a word end while this lasts.
+        hub = Hub(binary, folder, pathlib.Path(folder) / "data", "[mcp]\nsession_idle_s = 20\n")
         assert hub.start(), hub.log()
         try:
             hub.must("git", "git_init")

@@ -65,7 +65,8 @@ async fn a_disabled_server_is_gone_from_every_face() {
         (404, Some("unknown_tool"))
     );
     let openapi = hub.admin("GET", "/openapi.json", Value::Null).await.1;
-    assert!(!openapi["paths"].to_string().contains("git_status"));
+    let mut paths = openapi["paths"].as_object().unwrap().keys();
+    assert!(!paths.any(|path| path.ends_with("/git_status")));
     // What needs it says so.
     let mut run = args;
     run["workflow"] = "ci.yml".into();
