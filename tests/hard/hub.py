@@ -10,10 +10,10 @@ WORKFLOW = "jobs:\n  a:\n    runs-on: x\n    steps:\n      - run: echo done\n"
 class Hub:
     """A hub whose settings and log are in `folder`, and whose data are in `data`."""
 
-    def __init__(self, binary, folder, data, more=""):
+    def __init__(self, binary, folder, data, more="", of={}):
         self.binary, self.folder, self.data = binary, pathlib.Path(folder), pathlib.Path(data)
         config = f'[http]\nlisten = "127.0.0.1:0"\n[storage]\ndata = "{data}"\n'
-        config += more + "".join(f'[servers.{server}]\nlisten = "127.0.0.1:0"\n' for server in SERVERS)
+        config += more + "".join(f'[servers.{server}]\nlisten = "127.0.0.1:0"\n{of.get(server, "")}' for server in SERVERS)
         (self.folder / "config.toml").write_text(config)
 
     def start(self):

@@ -136,8 +136,9 @@ def grows(values, allowed):
 
 def main(binary, minutes):
     with tempfile.TemporaryDirectory() as folder:
-        # Sessions that clients leave without a word end while this lasts.
-        hub = Hub(binary, folder, pathlib.Path(folder) / "data", "[mcp]\nsession_idle_s = 20\n")
+        # Sessions that clients leave without a word end while this lasts, and what is kept of sources comes to its limit.
+        sessions, sources = "[mcp]\nsession_idle_s = 20\n", {"code_analysis": "max_cached_symbols = 2000\n"}
+        hub = Hub(binary, folder, pathlib.Path(folder) / "data", sessions, sources)
         assert hub.start(), hub.log()
         try:
             hub.must("git", "git_init")
