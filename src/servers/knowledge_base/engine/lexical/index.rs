@@ -26,6 +26,7 @@ const DELETED_BEFORE_MERGE: f32 = 0.2;
 
 /// An open index.
 pub struct LexicalIndex {
+    directory: MmapDirectory,
     pub(super) reader: IndexReader,
     pub(super) fields: Fields,
     pub(super) writer: Mutex<IndexWriter>,
@@ -44,19 +45,29 @@ impl LexicalIndex {
     /// Opens the index in `dir`. One that cannot be read, or that another version wrote, is emptied.
     pub fn open(dir: &Path) -> Result<Opened, LexicalError> {
         std::fs::create_dir_all(dir)?;
-        match existing(dir) {
-            Some((index, payload)) => Self::with(index, payload),
-            None => Self::with(create(dir)?, None),
-        }
+        let directory = MmapDirectory::open(dir).map_err(tantivy::TantivyError::from)?;
+        let (index, payload) = match existing(&directory) {
+            Some(found) => found,
+            None => (create(dir, &directory)?, None),
+        };
+        Self::with(directory, index, payload)
     }
 
     /// Opens the index in `dir`, if there is one of this version that can be read.
     pub fn read(dir: &Path) -> Result<Option<Opened>, LexicalError> {
-        let found = existing(dir).map(|(index, payload)| Self::with(index, payload));
-        found.transpose()
+        let Ok(directory) = MmapDirectory::open(dir) else {
+            return Ok(None);
+        };
+        let found = existing(&directory);
+        let opened = found.map(|(index, payload)| Self::with(directory, index, payload));
+        opened.transpose()
     }
 
-    fn with(index: Index, payload: Option<Payload>) -> Result<Opened, LexicalError> {
+    fn with(
+        directory: MmapDirectory,
+        index: Index,
+        payload: Option<Payload>,
+    ) -> Result<Opened, LexicalError> {
         let (_, fields) = schema::schema();
         schema::register(&index);
         let options = IndexWriterOptions::builder()
@@ -74,6 +85,7 @@ impl LexicalIndex {
             .reload_policy(ReloadPolicy::Manual)
             .try_into()?;
         let index = Self {
+            directory,
             reader,
             fields,
             writer: Mutex::new(writer),
@@ -95,6 +107,8 @@ impl LexicalIndex {
         }
         done?;
         self.reader.reload()?;
+        // tantivy's directory remembers every file that it ever mapped, and forgets those that are gone when it is asked this alone.
+        self.directory.get_cache_info();
         Ok(())
     }
 
@@ -181,9 +195,9 @@ pub fn sound(dir: &Path) -> Result<(), LexicalError> {
     }
 }
 
-/// The index in `dir`, if it is one of this version.
-fn existing(dir: &Path) -> Option<(Index, Option<Payload>)> {
-    let index = Index::open_in_dir(dir).ok()?;
+/// The index in `directory`, if it is one of this version.
+fn existing(directory: &MmapDirectory) -> Option<(Index, Option<Payload>)> {
+    let index = Index::open(directory.clone()).ok()?;
     let payload = index.load_metas().ok()?.payload;
     let payload: Option<Payload> = payload.and_then(|text| serde_json::from_str(&text).ok());
     let (schema, _) = schema::schema();
@@ -191,7 +205,7 @@ fn existing(dir: &Path) -> Option<(Index, Option<Payload>)> {
     ours.then_some((index, payload))
 }
 
-fn create(dir: &Path) -> Result<Index, LexicalError> {
+fn create(dir: &Path, directory: &MmapDirectory) -> Result<Index, LexicalError> {
     for entry in std::fs::read_dir(dir)? {
         let path = entry?.path();
         if path.is_file() {
@@ -199,9 +213,8 @@ fn create(dir: &Path) -> Result<Index, LexicalError> {
         }
     }
     let (schema, _) = schema::schema();
-    let directory = MmapDirectory::open(dir).map_err(tantivy::TantivyError::from)?;
     Ok(Index::create(
-        directory,
+        directory.clone(),
         schema,
         tantivy::IndexSettings::default(),
     )?)

@@ -13,9 +13,9 @@ use tantivy::{
     schema::{Field, IndexRecordOption},
 };
 
-/// Masks and counts that are remembered; reaching it forgets all.
-const MASKS: usize = 256;
-const COUNTS: usize = 100_000;
+/// Parts that are remembered, and counts of each; reaching it forgets them.
+const PARTS: usize = 128;
+const COUNTS: usize = 2_000;
 
 /// A segment's state, and the scopes that are looked at.
 #[derive(Clone, PartialEq, Eq, Hash)]
@@ -50,17 +50,40 @@ impl Mask {
     }
 }
 
-/// What was counted before. Segments do not change, so it stays true as long as they are there.
+/// A part's chunks, and what was counted of them before. Segments do not change, so it stays true as long as they are there.
+struct Counted {
+    mask: Mask,
+    counts: Mutex<HashMap<What, u64>>,
+}
+
+/// What was counted before.
 #[derive(Default)]
-pub struct Known {
-    masks: HashMap<Part, Arc<Mask>>,
-    counts: HashMap<(Part, What), u64>,
+pub struct Known(HashMap<Part, Arc<Counted>>);
+
+impl Known {
+    /// Remembers `counted`, and forgets what `searcher` does not see: segments that were merged or had chunks deleted.
+    fn keep(&mut self, part: Part, counted: &Arc<Counted>, searcher: &Searcher) {
+        let segments = searcher.segment_readers();
+        self.0.retain(|part, _| {
+            segments.iter().any(|segment| {
+                segment.segment_id() == part.segment && segment.delete_opstamp() == part.deleted
+            })
+        });
+        if self.0.len() >= PARTS {
+            self.0.clear();
+        }
+        self.0.insert(part, Arc::clone(counted));
+    }
+
+    #[cfg(test)]
+    pub(super) fn parts(&self) -> usize {
+        self.0.len()
+    }
 }
 
 /// BM25's counts over some scopes.
 pub struct ScopeStatistics<'s> {
-    parts: Vec<(&'s SegmentReader, Part, Arc<Mask>)>,
-    known: &'s Mutex<Known>,
+    parts: Vec<(&'s SegmentReader, Arc<Counted>)>,
 }
 
 impl<'s> ScopeStatistics<'s> {
@@ -69,7 +92,7 @@ impl<'s> ScopeStatistics<'s> {
         searcher: &'s Searcher,
         field: Field,
         scopes: &[String],
-        known: &'s Mutex<Known>,
+        known: &Mutex<Known>,
     ) -> tantivy::Result<Self> {
         let mut names: Vec<&str> = scopes.iter().map(String::as_str).collect();
         names.sort_unstable();
@@ -83,28 +106,27 @@ impl<'s> ScopeStatistics<'s> {
                 deleted: segment.delete_opstamp(),
                 scopes: Arc::clone(&all),
             };
-            let before = lock(known).masks.get(&part).cloned();
-            let mask = if let Some(mask) = before {
-                mask
+            let before = lock(known).0.get(&part).cloned();
+            let counted = if let Some(counted) = before {
+                counted
             } else {
-                let mask = Arc::new(mask(segment, field, &names)?);
-                let mut known = lock(known);
-                if known.masks.len() >= MASKS {
-                    known.masks.clear();
-                }
-                known.masks.insert(part.clone(), Arc::clone(&mask));
-                mask
+                let counted = Arc::new(Counted {
+                    mask: mask(segment, field, &names)?,
+                    counts: Mutex::default(),
+                });
+                lock(known).keep(part, &counted, searcher);
+                counted
             };
-            parts.push((segment, part, mask));
+            parts.push((segment, counted));
         }
-        Ok(Self { parts, known })
+        Ok(Self { parts })
     }
 
     /// The live chunks of the scopes, segment by segment.
     pub fn masks(&self) -> impl Iterator<Item = (&SegmentReader, &Mask)> {
         self.parts
             .iter()
-            .map(|(segment, _, mask)| (*segment, &**mask))
+            .map(|(segment, counted)| (*segment, &counted.mask))
     }
 
     fn sum(
@@ -113,21 +135,22 @@ impl<'s> ScopeStatistics<'s> {
         count: impl Fn(&SegmentReader, &Mask) -> tantivy::Result<u64>,
     ) -> tantivy::Result<u64> {
         let mut sum = 0;
-        for (segment, part, mask) in &self.parts {
+        for (segment, part) in &self.parts {
+            let Counted { mask, counts } = &**part;
             if mask.count == 0 {
                 continue;
             }
-            let key = (part.clone(), what());
-            let before = lock(self.known).counts.get(&key).copied();
+            let what = what();
+            let before = lock(counts).get(&what).copied();
             sum += if let Some(counted) = before {
                 counted
             } else {
                 let counted = count(segment, mask)?;
-                let mut known = lock(self.known);
-                if known.counts.len() >= COUNTS {
-                    known.counts.clear();
+                let mut counts = lock(counts);
+                if counts.len() >= COUNTS {
+                    counts.clear();
                 }
-                known.counts.insert(key, counted);
+                counts.insert(what, counted);
                 counted
             };
         }
@@ -153,7 +176,7 @@ impl Bm25StatisticsProvider for ScopeStatistics<'_> {
     }
 
     fn total_num_docs(&self) -> tantivy::Result<u64> {
-        Ok(self.parts.iter().map(|(_, _, mask)| mask.count).sum())
+        Ok(self.parts.iter().map(|(_, part)| part.mask.count).sum())
     }
 
     fn doc_freq(&self, term: &Term) -> tantivy::Result<u64> {
@@ -205,6 +228,6 @@ fn mask(segment: &SegmentReader, field: Field, scopes: &[&str]) -> tantivy::Resu
     })
 }
 
-fn lock(known: &Mutex<Known>) -> MutexGuard<'_, Known> {
+fn lock<T>(known: &Mutex<T>) -> MutexGuard<'_, T> {
     known.lock().unwrap_or_else(PoisonError::into_inner)
 }

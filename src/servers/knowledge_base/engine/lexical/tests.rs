@@ -327,6 +327,20 @@ fn what_other_scopes_hold_and_delete_changes_no_score() {
 }
 
 #[test]
+fn what_was_counted_of_segments_that_are_gone_is_forgotten() {
+    let dir = tempfile::tempdir().unwrap();
+    let index = LexicalIndex::open(dir.path()).unwrap().index;
+    for n in 0..30 {
+        let text = format!("word{n} and more");
+        let changes = vec![put("d1", "p:a", &[("", "", &text)])];
+        index.apply(changes, at(n)).unwrap();
+        assert_eq!(find(&index, "p:a", "more"), ["d1-0"]);
+        let segments = index.reader.searcher().segment_readers().len();
+        assert_eq!(index.counted.lock().unwrap().parts(), segments);
+    }
+}
+
+#[test]
 fn what_is_passed_over_is_not_among_the_best() {
     let dir = tempfile::tempdir().unwrap();
     let index = LexicalIndex::open(dir.path()).unwrap().index;
