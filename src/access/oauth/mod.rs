@@ -5,6 +5,7 @@ mod client;
 mod client_store;
 mod config;
 mod exchange;
+mod given;
 mod redirect;
 mod store;
 mod ticket;
@@ -17,6 +18,7 @@ use tokio_util::sync::CancellationToken;
 pub use client::{Client, Metadata};
 pub use config::OAuthConfig;
 pub use exchange::{ByCode, ByRefresh, ByToken, Issued};
+pub use given::OAuthGrant;
 pub(super) use store::{Found, by_access, is_live};
 pub use ticket::{Asked, LIFE_MS};
 

@@ -238,8 +238,24 @@ pub async fn by_any(db: &Db, hash: &str) -> Result<Option<Row>, DbError> {
     Ok(on_db!(db, pool => sqlx::query_as(sql).bind(hash).fetch_optional(pool).await)?)
 }
 
-/// Ends a delegation.
-pub async fn revoke(db: &Db, id: String, now: Millis) -> Result<(), DbError> {
+/// Delegations after the id `after` that have not ended, and whose service token has not.
+pub async fn live(
+    db: &Db,
+    after: Option<&str>,
+    limit: u32,
+    now: Millis,
+) -> Result<Vec<Row>, DbError> {
+    let sql = "select d.* from oauth_delegation d join token t on t.id = d.token_id where d.id > $1 and d.revoked_ms is null \
+               and d.expires_ms > $2 and t.revoked_ms is null and (t.expires_ms is null or t.expires_ms > $2) \
+               order by d.id limit $3";
+    Ok(
+        on_db!(db, pool => sqlx::query_as(sql).bind(after.unwrap_or_default()).bind(now).bind(i64::from(limit))
+            .fetch_all(pool).await)?,
+    )
+}
+
+/// Ends a delegation. False when there is none that has not ended.
+pub async fn revoke(db: &Db, id: String, now: Millis) -> Result<bool, DbError> {
     db.write(move |mut tx| Box::pin(async move { end(&mut tx, &id, now).await }))
         .await
 }
@@ -294,10 +310,9 @@ async fn replayed(tx: &mut Tx<'_>, row: Row, now: Millis) -> Result<Redeemed, Db
     Ok(Redeemed::Replayed(row))
 }
 
-async fn end(tx: &mut Tx<'_>, id: &str, now: Millis) -> Result<(), DbError> {
-    let sql = "update oauth_delegation set revoked_ms = $2 where id = $1 and revoked_ms is null";
-    on_tx!(*tx, c => sqlx::query(sql).bind(id).bind(now).execute(&mut **c).await.map(|_| ()))?;
-    Ok(())
+async fn end(tx: &mut Tx<'_>, id: &str, now: Millis) -> Result<bool, DbError> {
+    let sql = "update oauth_delegation set revoked_ms = $2 where id = $1 and revoked_ms is null and expires_ms > $2";
+    changed(tx, sql, id, now).await
 }
 
 async fn issue(mut tx: Tx<'_>, row: Row, wanted: Exchange) -> Result<Redeemed, DbError> {

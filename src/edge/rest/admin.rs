@@ -17,7 +17,7 @@ use serde_json::json;
 use super::{
     Id, Problem,
     body::{Sent, body},
-    json_list, tokens,
+    grants, json_list, tokens,
 };
 use crate::{
     access::{Access, Principal},
@@ -43,6 +43,7 @@ pub fn router(hub: &Hub) -> Router {
         )
         .with_state(hub.clone())
         .merge(tokens::router(hub))
+        .merge(grants::router(hub))
         .layer(DefaultBodyLimit::max(hub.http.max_body_bytes))
 }
 

@@ -7,6 +7,7 @@ mod binding;
 mod body;
 mod call;
 mod events;
+mod grants;
 mod once;
 mod openapi;
 mod problem;

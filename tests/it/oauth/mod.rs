@@ -3,6 +3,7 @@
 mod client;
 mod consent;
 mod documents;
+mod given;
 mod grants;
 mod idp;
 mod jwt;

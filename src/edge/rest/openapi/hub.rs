@@ -12,7 +12,7 @@ use super::{
     add, answer_of, body, parameter, query_of, responses, schema_of, webhooks,
 };
 use crate::{
-    access::{self, NewToken, Rotation, TokenInfo},
+    access::{self, NewToken, Rotation, TokenInfo, oauth::OAuthGrant},
     audit,
     backup::Made,
     base::ids::ProjectId,
@@ -155,6 +155,7 @@ fn about(name: &str) -> &'static str {
         PROJECT_ID => "The project.",
         AGENT_ID => "The agent.",
         "webhook_id" => "The webhook's id, as the list of webhooks tells it.",
+        "grant_id" => "The grant's id, as the list of grants tells it.",
         "delivery_id" => "The delivery's id, as the list of deliveries tells it.",
         _ => "The token's id, as the list of tokens tells it.",
     }
@@ -242,6 +243,20 @@ pub fn operations(paths: &mut Map<String, Value>) {
             "/api/v1/tokens/{token_id}",
             "revoke_token",
             "Revoke a token at once",
+        ),
+        of(
+            "get",
+            "/api/v1/oauth/grants",
+            "list_oauth_grants",
+            "List what OAuth clients were given, by whose token",
+        )
+        .query(&page)
+        .gives("200", list(answer_of::<OAuthGrant>())),
+        of(
+            "delete",
+            "/api/v1/oauth/grants/{grant_id}",
+            "revoke_oauth_grant",
+            "End what an OAuth client was given, with all its tokens at once",
         ),
         of(
             "get",
