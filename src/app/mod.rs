@@ -29,6 +29,7 @@ use crate::{
     edge::{Hub, Load, Places},
     observe,
     project::{Projects, workspace::Workspaces},
+    servers,
     tool::{Changes, Host, Outbox, Parts, Pool, Registry, Tasks, Upkeep, Webhooks},
 };
 
@@ -129,6 +130,7 @@ impl App {
             store.webhook_seal,
             outbox.clone(),
             &settings.webhooks,
+            servers::all_tool_names(),
         );
         let sending = webhooks.clone();
         host.tasks.spawn("webhooks", |stop| sending.run(stop));

@@ -41,12 +41,37 @@ pub struct Cause {
     pub call: Option<Arc<str>>,
 }
 
+/// What happens by itself, some time after the call that began it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Happened {
+    /// A workflow run moved on.
+    Run,
+    /// Documents were taken in.
+    Ingest,
+    /// Models came or went.
+    Models,
+}
+
+impl Happened {
+    /// All of it.
+    pub const ALL: [Self; 3] = [Self::Run, Self::Ingest, Self::Models];
+
+    /// The action's name in events.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Run => "run",
+            Self::Ingest => "ingest",
+            Self::Models => "models",
+        }
+    }
+}
+
 impl Cause {
-    /// What happened by itself, some time after the call that began it.
-    pub fn of(server: ServerId, action: &'static str) -> Self {
+    /// What happened by itself.
+    pub fn of(server: ServerId, happened: Happened) -> Self {
         Self {
             server,
-            action: action.into(),
+            action: happened.as_str().into(),
             agent: None,
             call: None,
         }
@@ -166,7 +191,7 @@ mod tests {
             agent: whose.map(|a| AgentId::new(a).unwrap()),
             path: path.to_owned(),
             below,
-            cause: Cause::of(ServerId::Issues, "test"),
+            cause: Cause::of(ServerId::Issues, Happened::Run),
         })
     }
 
@@ -200,7 +225,7 @@ mod tests {
             agent: None,
             path: "llm/models".to_owned(),
             below: false,
-            cause: Cause::of(ServerId::Issues, "test"),
+            cause: Cause::of(ServerId::Issues, Happened::Run),
         }));
     }
 }

@@ -38,7 +38,7 @@ pub use blocking::{Pool, Stop};
 pub use bound::DynTool;
 pub use builder::{BadRegistry, Builder, Mounted, ToolSet};
 pub use caller::{Caller, Pin};
-pub use change::{Cause, Change, Changes, Target};
+pub use change::{Cause, Change, Changes, Happened, Target};
 pub use code::Code;
 pub use ctx::Ctx;
 pub use deps::Dep;

@@ -7,12 +7,14 @@ pub mod address;
 mod post;
 #[cfg(test)]
 mod tests;
+mod wait;
 
 use std::{net::SocketAddr, time::Duration};
 
 use address::{Class, class};
 pub use post::{Answered, Receiver};
 use reqwest::{Client, Response, StatusCode, Url, header};
+pub use wait::retry_after;
 
 /// Redirects that are followed.
 const MOST_HOPS: usize = 5;

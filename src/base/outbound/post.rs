@@ -5,7 +5,7 @@ use std::time::Duration;
 use http::{HeaderMap, StatusCode};
 use reqwest::{Client, Url, header};
 
-use super::{Refused, client, target, unreachable};
+use super::{Refused, client, retry_after, target, unreachable};
 
 /// Of an answer's body so much is read, so that whoever answers can end; nothing of it is kept.
 const MOST_READ: usize = 4096;
@@ -22,7 +22,7 @@ pub struct Receiver {
 pub struct Answered {
     /// The status: a redirect is not followed.
     pub status: StatusCode,
-    /// When to come again, if it says so in seconds.
+    /// When to come again, if it says so.
     pub retry_after: Option<Duration>,
 }
 
@@ -54,11 +54,9 @@ impl Receiver {
             .send()
             .await
             .map_err(|error| unreachable(&error))?;
-        let retry_after = response.headers().get(header::RETRY_AFTER);
-        let retry_after = retry_after.and_then(|value| value.to_str().ok()?.trim().parse().ok());
         let answered = Answered {
             status: response.status(),
-            retry_after: retry_after.map(Duration::from_secs),
+            retry_after: retry_after(response.headers()),
         };
         let mut read = 0;
         while let Ok(Some(chunk)) = response.chunk().await

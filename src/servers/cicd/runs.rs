@@ -29,7 +29,7 @@ use crate::{
     },
     db::DbError,
     observe::Held,
-    tool::{Cause, Change, Changes, Host, ServerId, Tasks, ToolError, Upkeep},
+    tool::{Cause, Change, Changes, Happened, Host, ServerId, Tasks, ToolError, Upkeep},
 };
 
 /// How often leases are renewed.
@@ -177,7 +177,7 @@ impl Runs {
             agent: None,
             path: format!("runs/{run}"),
             below: true,
-            cause: Cause::of(ServerId::Cicd, "run"),
+            cause: Cause::of(ServerId::Cicd, Happened::Run),
         });
     }
 

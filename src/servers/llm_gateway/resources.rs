@@ -1,6 +1,6 @@
 //! Models and usage as resources.
 
-use crate::tool::{Cause, Change, ServerId, prelude::*};
+use crate::tool::{Cause, Change, Happened, ServerId, prelude::*};
 
 pub(super) const RESOURCES: &[Resource] = &[
     Resource::json(
@@ -28,7 +28,7 @@ pub(super) fn models_changed() -> Change {
         agent: None,
         path: "llm/models".to_owned(),
         below: false,
-        cause: Cause::of(ServerId::LlmGateway, "models"),
+        cause: Cause::of(ServerId::LlmGateway, Happened::Models),
     }
 }
 

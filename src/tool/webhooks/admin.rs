@@ -184,7 +184,7 @@ impl Webhooks {
 
     /// What is to be stored of `change`, once it is found in order.
     async fn checked(&self, change: WebhookChange) -> Result<store::Change, ToolError> {
-        change.check()?;
+        change.check(&self.0.tools)?;
         if let Some(url) = &change.url {
             let opened = Receiver::open(&self.0.config.allowed_private, url);
             match tokio::time::timeout(LOOK_UP, opened).await {

@@ -48,13 +48,22 @@ struct Inner {
     seal: Seal,
     outbox: Outbox,
     config: WebhooksConfig,
+    /// The names of all tools there are, switched on or not.
+    tools: Vec<&'static str>,
     /// There may be something to do.
     wake: Notify,
 }
 
 impl Webhooks {
-    /// Webhooks in `db`, for the events of `outbox`; secrets are sealed by `seal`.
-    pub fn new(db: Db, clock: Clock, seal: Seal, outbox: Outbox, config: &WebhooksConfig) -> Self {
+    /// Webhooks in `db`, for the events of `outbox`; secrets are sealed by `seal`, and `tools` are all there are.
+    pub fn new(
+        db: Db,
+        clock: Clock,
+        seal: Seal,
+        outbox: Outbox,
+        config: &WebhooksConfig,
+        tools: Vec<&'static str>,
+    ) -> Self {
         Self(Arc::new(Inner {
             db,
             clock,
@@ -62,6 +71,7 @@ impl Webhooks {
             seal,
             outbox,
             config: config.clone(),
+            tools,
             wake: Notify::new(),
         }))
     }

@@ -7,8 +7,8 @@ use serde_json::{Map, Value};
 use super::store::{DeliveryRow, Row};
 use crate::{
     access::ServerId,
-    base::{clock::Millis, ids::AgentId},
-    tool::{KeptEvent, ToolError},
+    base::{clock::Millis, ids::AgentId, nearest::nearest},
+    tool::{Happened, KeptEvent, ToolError},
 };
 
 /// Longest URL, in characters.
@@ -26,7 +26,7 @@ pub struct WebhookFilter {
     #[serde(skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 7))]
     pub servers: Vec<ServerId>,
-    /// Events of these kinds: tools that make changes, or `run` for workflow runs that move on.
+    /// Events of these kinds: tools that make changes, `run` for workflow runs that move on, `ingest` for documents that were taken in.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = MAX_ACTIONS), inner(length(min = 1, max = 64)))]
     pub actions: Vec<String>,
@@ -56,17 +56,30 @@ impl WebhookFilter {
             && self.path.as_deref().is_none_or(below)
     }
 
-    fn check(&self) -> Result<(), ToolError> {
+    fn check(&self, tools: &[&str]) -> Result<(), ToolError> {
         if self.servers.len() > ServerId::ALL.len() {
             return Err(ToolError::invalid(
                 "/filter/servers",
                 "names a server twice",
             ));
         }
-        let word = |action: &String| (1..=64).contains(&action.len());
-        if self.actions.len() > MAX_ACTIONS || !self.actions.iter().all(word) {
-            let problem = format!("must be at most {MAX_ACTIONS} names of 1 to 64 characters");
+        if self.actions.len() > MAX_ACTIONS {
+            let problem = format!("must be at most {MAX_ACTIONS} names");
             return Err(ToolError::invalid("/filter/actions", problem));
+        }
+        let known = || {
+            tools
+                .iter()
+                .copied()
+                .chain(Happened::ALL.map(Happened::as_str))
+        };
+        for (n, action) in self.actions.iter().enumerate() {
+            if known().all(|name| name != action) {
+                let near = nearest(action, known());
+                let near = near.map_or(String::new(), |near| format!("; did you mean {near:?}?"));
+                let problem = format!("is no tool, and nothing that happens by itself{near}");
+                return Err(ToolError::invalid(format!("/filter/actions/{n}"), problem));
+            }
         }
         let path = self.path.as_ref();
         if path.is_some_and(|path| path.is_empty() || path.chars().count() > 1024) {
@@ -133,7 +146,7 @@ pub struct WebhookChange {
 
 impl WebhookChange {
     /// Says which field is wrong.
-    pub(super) fn check(&self) -> Result<(), ToolError> {
+    pub(super) fn check(&self, tools: &[&str]) -> Result<(), ToolError> {
         let long = |text: &Option<String>, most| {
             text.as_ref()
                 .is_some_and(|text| text.chars().count() > most)
@@ -146,7 +159,9 @@ impl WebhookChange {
             let problem = format!("must be at most {MAX_DESCRIPTION} characters");
             return Err(ToolError::invalid("/description", problem));
         }
-        self.filter.as_ref().map_or(Ok(()), WebhookFilter::check)
+        self.filter
+            .as_ref()
+            .map_or(Ok(()), |filter| filter.check(tools))
     }
 }
 
@@ -324,6 +339,22 @@ mod tests {
             serde_json::json!({"path": "issue"}),
         ] {
             assert!(!lets(filter.clone()), "{filter}");
+        }
+    }
+
+    #[test]
+    fn actions_are_tools_and_what_happens_by_itself() {
+        let check = |actions: &[&str]| {
+            let filter = serde_json::json!({"actions": actions});
+            let filter: WebhookFilter = serde_json::from_value(filter).unwrap();
+            filter.check(&["git_push", "create_issue"])
+        };
+        check(&["git_push", "run", "ingest", "create_issue"]).unwrap();
+        let wrong = check(&["run", "git_psuh"]).unwrap_err();
+        assert_eq!(wrong.fields[0].pointer, "/filter/actions/1");
+        assert!(wrong.fields[0].detail.contains("git_push"), "{wrong:?}");
+        for wrong in ["", "git_*", "launch_rocket"] {
+            check(&[wrong]).unwrap_err();
         }
     }
 }

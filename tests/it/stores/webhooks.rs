@@ -7,8 +7,8 @@ use syndarix::{
     on_db, on_tx,
     project::Projects,
     tool::{
-        Cause, Change, Changes, Delivery, DeliveryState, EventsConfig, NewWebhook, Outbox,
-        ServerId, Webhook, WebhookChange, Webhooks, WebhooksConfig,
+        Cause, Change, Changes, Delivery, DeliveryState, EventsConfig, Happened, NewWebhook,
+        Outbox, ServerId, Webhook, WebhookChange, Webhooks, WebhooksConfig,
     },
 };
 use tokio_util::sync::CancellationToken;
@@ -75,7 +75,14 @@ impl World {
             ..WebhooksConfig::default()
         };
         let seal = Seal::derived(&[key; 32], "webhooks").unwrap();
-        let webhooks = Webhooks::new(db.clone(), clock.clone(), seal, outbox.clone(), &config);
+        let webhooks = Webhooks::new(
+            db.clone(),
+            clock.clone(),
+            seal,
+            outbox.clone(),
+            &config,
+            vec!["create_issue", "git_push"],
+        );
         let stop = CancellationToken::new();
         tokio::spawn(outbox.follow(changes.clone(), stop.clone()));
         tokio::spawn(webhooks.clone().run(stop.clone()));
@@ -99,7 +106,7 @@ impl World {
             agent: None,
             path: path.to_owned(),
             below: false,
-            cause: Cause::of(server, "test"),
+            cause: Cause::of(server, Happened::Run),
         });
     }
 

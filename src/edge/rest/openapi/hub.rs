@@ -87,19 +87,23 @@ impl Operation {
     }
 
     /// The tools that it names exist, or are patterns: that is known here only.
-    fn of_tools(mut self) -> Self {
+    fn of_tools(self) -> Self {
         let entry = json!({"anyOf": [
             {"enum": servers::all_tool_names()},
             {"type": "string", "pattern": r"^[a-z0-9_]*\*[a-z0-9_*]*$", "maxLength": access::tools::MAX_LEN},
         ]});
-        for list in ["tools_allow", "tools_deny"] {
-            let lists = self
-                .request
-                .as_mut()
-                .and_then(|all| all.get_mut("properties"));
-            if let Some(list) = lists.and_then(|lists| lists.get_mut(list)?.as_object_mut()) {
-                list.insert("items".into(), entry.clone());
-            }
+        self.with_entries("/properties/tools_allow", &entry)
+            .with_entries("/properties/tools_deny", &entry)
+    }
+
+    /// The same, where entries of the list at `pointer` are each an `entry`.
+    pub(super) fn with_entries(mut self, pointer: &str, entry: &Value) -> Self {
+        let found = self
+            .request
+            .as_mut()
+            .and_then(|all| all.pointer_mut(pointer));
+        if let Some(list) = found.and_then(Value::as_object_mut) {
+            list.insert("items".into(), entry.clone());
         }
         self
     }

@@ -8,7 +8,10 @@ use super::{
     hub::{Operation, list, with_secret},
     query_of,
 };
-use crate::tool::{Delivery, NewWebhook, SecretRotation, Webhook, WebhookChange};
+use crate::{
+    servers,
+    tool::{Delivery, Happened, NewWebhook, SecretRotation, Webhook, WebhookChange},
+};
 
 /// All of them.
 pub fn operations() -> impl Iterator<Item = Operation> {
@@ -17,6 +20,11 @@ pub fn operations() -> impl Iterator<Item = Operation> {
     let one = "/api/v1/projects/{project_id}/webhooks/{webhook_id}";
     let about = "The secret that deliveries are signed with. It is not shown again.";
     let with_secret = with_secret(answer_of::<Webhook>(), "secret", about);
+    // Which actions there are is known here only.
+    let actions = "/properties/filter/properties/actions";
+    let mut known = servers::all_tool_names();
+    known.extend(Happened::ALL.map(Happened::as_str));
+    let action = json!({"enum": known});
     let operations = [
         of("get", all, "list_webhooks", "List a project's webhooks")
             .query(&query_of::<Page>())
@@ -28,10 +36,12 @@ pub fn operations() -> impl Iterator<Item = Operation> {
             "Create a webhook, whose secret is shown this once",
         )
         .takes::<NewWebhook>()
+        .with_entries(actions, &action)
         .gives("201", with_secret.clone()),
         of("get", one, "get_webhook", "Read a webhook").gives("200", answer_of::<Webhook>()),
         of("patch", one, "update_webhook", "Change a webhook")
             .takes::<WebhookChange>()
+            .with_entries(actions, &action)
             .gives("200", answer_of::<Webhook>()),
         of(
             "delete",

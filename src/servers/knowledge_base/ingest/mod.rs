@@ -38,7 +38,7 @@ use crate::{
         outbound::{self, Policy},
     },
     project::workspace::Workspaces,
-    tool::{Cause, Change, Changes, Host, Pool, ServerId, ToolError},
+    tool::{Cause, Change, Changes, Happened, Host, Pool, ServerId, ToolError},
 };
 use request::{About, Request, Source};
 
@@ -261,7 +261,7 @@ impl Ingest {
                 agent: None,
                 path: format!("knowledge/{id}"),
                 below: false,
-                cause: Cause::of(ServerId::KnowledgeBase, "ingest"),
+                cause: Cause::of(ServerId::KnowledgeBase, Happened::Ingest),
             });
         }
     }

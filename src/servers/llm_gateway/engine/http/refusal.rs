@@ -6,7 +6,6 @@ mod tests;
 use std::{borrow::Cow, time::Duration};
 
 use http::HeaderMap;
-use jiff::fmt::rfc2822;
 use serde::Deserialize;
 use serde_json::Value;
 
@@ -14,7 +13,7 @@ use super::super::{
     failure::{Failure, Kind},
     secret::Secret,
 };
-use crate::base::redact;
+use crate::base::{outbound, redact};
 
 /// Longest message of a provider that is passed on, in characters.
 const MAX_MESSAGE: usize = 300;
@@ -88,19 +87,21 @@ pub fn cleaned(failure: Failure, key: Option<&Secret>) -> Failure {
     }
 }
 
-/// `retry-after-ms`, or `retry-after` in seconds or as a date, which is held against the provider's own clock.
+/// `retry-after-ms`, or `retry-after`.
 fn retry_after(headers: &HeaderMap) -> Option<Duration> {
-    let text = |name: &str| headers.get(name)?.to_str().ok().map(str::trim);
-    let number = |name: &str| text(name)?.parse::<f64>().ok();
-    let date = |name: &str| {
-        let time = rfc2822::parse(text(name)?).ok()?;
-        Some(time.timestamp().as_second())
+    let ms = || {
+        headers
+            .get("retry-after-ms")?
+            .to_str()
+            .ok()?
+            .trim()
+            .parse()
+            .ok()
     };
-    let seconds = number("retry-after-ms")
-        .map(|ms| ms / 1000.0)
-        .or_else(|| number("retry-after"))
-        .or_else(|| Some((date("retry-after")? - date("date")?).max(0) as f64));
-    seconds.and_then(believed)
+    let seconds = ms().map(|ms: f64| ms / 1000.0);
+    seconds
+        .or_else(|| Some(outbound::retry_after(headers)?.as_secs_f64()))
+        .and_then(believed)
 }
 
 fn believed(seconds: f64) -> Option<Duration> {
