@@ -12,9 +12,9 @@ pub use postgres::database;
 pub use receiver::{Posted, Receiver};
 pub use sse::Sse;
 
-/// Waits until `done` says so, at most ten seconds.
+/// Waits until `done` says so, a minute or so: what runs only where others leave processor time may have to wait for it.
 pub async fn eventually<F: Future<Output = bool>>(what: &str, mut done: impl FnMut() -> F) {
-    for _ in 0..500 {
+    for _ in 0..3_000 {
         if done().await {
             return;
         }

@@ -6,7 +6,7 @@ use rustix::process::Signal;
 use serde_json::{Value, json};
 
 use super::{ask, call, verified};
-use crate::support::{Hub, Settings};
+use crate::support::{Hub, Settings, eventually};
 
 const BUILTIN: &str = "builtin/all-minilm-l6-v2";
 const DOCUMENTS: usize = 70;
@@ -55,6 +55,11 @@ async fn another_model_is_built_beside_the_one_that_serves_switched_to_and_given
     let sent = json!({"documents": documents, "wait_ms": 20_000});
     call(&hub, "default", "add_documents", sent).await;
     verified(&hub).await;
+    eventually("the first vectors", async || {
+        let stats = call(&hub, "default", "knowledge_stats", json!({})).await;
+        serves(stats["models"].as_array().unwrap(), BUILTIN)
+    })
+    .await;
     models(&hub, "the first model", |now| serves(now, BUILTIN)).await;
 
     // A model that does not answer: the settings stay, the old one serves, and it is said why.
