@@ -1,13 +1,11 @@
 //! Differences, a page at a time.
 
-use std::sync::Arc;
-
 use git2::{
     Commit, Delta, Diff, DiffDelta, DiffFindOptions, DiffOptions, FileMode, Oid, Patch, Repository,
 };
 use serde::{Deserialize, Serialize};
 
-use super::renames::{Lists, Raw, Trees};
+use super::renames::{Listed, Lists, Trees};
 use super::status::Change;
 use super::{Backend, Error, name, patch, shown};
 use crate::base::beneath::RelPath;
@@ -80,7 +78,7 @@ pub struct Page {
 /// What was compared, by whom.
 pub enum Compared<'r> {
     Library(Diff<'r>),
-    Program(Trees<'r>, Arc<Vec<Raw>>),
+    Program(Trees<'r>, Listed),
 }
 
 /// Everything that differs.
@@ -94,13 +92,14 @@ pub struct Totals {
 /// The commits on both sides, where there are any.
 pub type Ends = (Option<Oid>, Option<Oid>);
 
-/// Compares `sides`, detecting renames. Returns the commits that were compared, to bind a cursor to them.
+/// Compares `sides`, detecting renames; where that is much work and the first `enough` files will do, no more of them. Returns the commits that were compared, to bind a cursor to them.
 pub fn compare<'r>(
     repository: &'r Repository,
     git: Option<(&'r Program, &Lists)>,
     sides: &Sides,
     paths: &[RelPath],
     context: u32,
+    enough: Option<usize>,
     stop: &dyn Fn() -> bool,
 ) -> Result<(Compared<'r>, Ends), Error> {
     let mut options = options(paths, context);
@@ -136,7 +135,7 @@ pub fn compare<'r>(
                     new: new.id(),
                     context,
                 };
-                let all = trees.list(lists, paths, stop)?;
+                let all = trees.list(lists, paths, enough, stop)?;
                 return Ok((Compared::Program(trees, all), ends));
             }
             (diff, ends)
@@ -203,12 +202,20 @@ impl Compared<'_> {
         }
     }
 
-    /// How much differs in all; with `lines` those are counted too, unless there are too many files.
+    /// Whether it knows all that differs, or the first files alone.
+    pub fn is_whole(&self) -> bool {
+        match self {
+            Self::Library(_) => true,
+            Self::Program(_, listed) => listed.whole,
+        }
+    }
+
+    /// How much differs in all, if it [is whole](Self::is_whole); with `lines` those are counted too, unless there are too many files.
     pub fn totals(&self, lines: bool) -> Result<Totals, Error> {
         match self {
             Self::Library(diff) => totals(diff, lines),
-            Self::Program(_, all) => Ok(Totals {
-                files: all.len(),
+            Self::Program(_, listed) => Ok(Totals {
+                files: listed.files.len(),
                 lines: None,
             }),
         }
@@ -224,7 +231,7 @@ impl Compared<'_> {
     ) -> Result<Page, Error> {
         match self {
             Self::Library(diff) => page(diff, format, after, limit, stop),
-            Self::Program(trees, all) => trees.page(all, format, after, limit, stop),
+            Self::Program(trees, listed) => trees.page(&listed.files, format, after, limit, stop),
         }
     }
 }

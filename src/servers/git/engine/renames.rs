@@ -1,6 +1,8 @@
 //! Two trees compared by the git program, page by page: where many files were renamed, libgit2 takes several times as
 //! long.
 
+mod first;
+
 use std::fmt;
 use std::num::NonZeroUsize;
 use std::ops::ControlFlow;
@@ -61,6 +63,14 @@ pub struct Trees<'t> {
     pub context: u32,
 }
 
+/// Files that differ, by path.
+#[derive(Debug, Clone)]
+pub struct Listed {
+    pub files: Arc<Vec<Raw>>,
+    /// Whether all renames were looked for, or the first files are right only.
+    pub whole: bool,
+}
+
 /// A file that differs, as its names are in the repository.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Raw {
@@ -87,27 +97,51 @@ impl Trees<'_> {
             .word(Word::object(self.new))
     }
 
-    /// Every file that differs, by path; from `lists` when it was asked before.
+    /// Every file that differs, from `lists` when it was asked before; for who has `enough` in the first ones no more than is
+    /// needed for those.
     pub fn list(
         &self,
         lists: &Lists,
         paths: &[RelPath],
+        enough: Option<usize>,
         stop: &dyn Fn() -> bool,
-    ) -> Result<Arc<Vec<Raw>>, Error> {
+    ) -> Result<Listed, Error> {
+        let all = |files| Listed { files, whole: true };
         let place = self.repository.commondir().to_owned();
         let question = (place, self.old, self.new, paths.to_vec());
         if let Some(found) = lists.kept().get(&question) {
-            return Ok(Arc::clone(found));
+            return Ok(all(Arc::clone(found)));
         }
-        let found = Arc::new(self.look(paths, stop)?);
+        if let Some(enough) = enough
+            && let Some(first) = self.first(paths, enough, stop)?
+        {
+            return Ok(Listed {
+                files: Arc::new(first),
+                whole: false,
+            });
+        }
+        let found = Arc::new(self.look(paths, None, stop)?);
         if found.len() <= MAX_KEPT {
             lists.kept().put(question, Arc::clone(&found));
         }
-        Ok(found)
+        Ok(all(found))
     }
 
-    fn look(&self, paths: &[RelPath], stop: &dyn Fn() -> bool) -> Result<Vec<Raw>, Error> {
-        let command = self.command().flag("--raw").flag("-z").flag("--no-abbrev");
+    fn raw(&self) -> Command {
+        self.command().flag("--raw").flag("-z").flag("--no-abbrev")
+    }
+
+    /// The list, with renames of files that are alike by `similarity`, by half unless given.
+    fn look(
+        &self,
+        paths: &[RelPath],
+        similarity: Option<&str>,
+        stop: &dyn Fn() -> bool,
+    ) -> Result<Vec<Raw>, Error> {
+        let mut command = self.raw();
+        if let Some(similarity) = similarity {
+            command = command.option("--find-renames=", similarity.to_owned());
+        }
         let paths = paths.iter().filter(|path| !path.is_root());
         let said = self.trees(command).paths(paths).output(stop)?;
         Ok(read(&said))

@@ -312,6 +312,7 @@ impl Asked {
             &sides,
             &root,
             3,
+            None,
             &stopped,
         )?;
         let files = if self.include.contains(&Include::Files) {

@@ -74,10 +74,15 @@ impl Tool for GitCompare {
                     to: Some(head.id().to_string()),
                     merge_base: true,
                 };
-                let (found, _) =
-                    diff::compare(repository, session.comparer(), &sides, &[], 0, &|| {
-                        stop.is_set()
-                    })?;
+                let (found, _) = diff::compare(
+                    repository,
+                    session.comparer(),
+                    &sides,
+                    &[],
+                    0,
+                    None,
+                    &|| stop.is_set(),
+                )?;
                 let files_changed = found.totals(false)?.files;
                 let done = compare::compare(repository, &base, &head)?;
                 Ok(Output {

@@ -152,8 +152,10 @@ pub struct Output {
     /// The commit on the new side, where it is one.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub to: Option<String>,
-    /// Files that differ in all.
-    pub files_changed: usize,
+    /// Files that differ in all. Left out on the first page of a patch where hundreds of files were added and removed, because
+    /// counting them means comparing each with each: later pages and the other formats have it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub files_changed: Option<usize>,
     /// Lines added in all, unless there are too many files to sum up.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub insertions: Option<usize>,
@@ -192,6 +194,7 @@ pub(super) async fn answer(server: &Git, ctx: &Ctx, args: Args) -> Result<Output
     let format = args.format.of_engine();
     let cursor = args.cursor.clone();
     let limit = args.limit as usize;
+    let first = cursor.is_none();
     let question = (
         ctx.scope().clone(),
         Args {
@@ -209,6 +212,7 @@ pub(super) async fn answer(server: &Git, ctx: &Ctx, args: Args) -> Result<Output
                 &sides,
                 &paths,
                 args.context_lines,
+                (first && format == diff::Format::Patch).then_some(limit),
                 &stop,
             )?;
             let (from, to) = (from.map(|id| id.to_string()), to.map(|id| id.to_string()));
@@ -222,7 +226,7 @@ pub(super) async fn answer(server: &Git, ctx: &Ctx, args: Args) -> Result<Output
             Ok(Output {
                 from,
                 to,
-                files_changed: totals.files,
+                files_changed: found.is_whole().then_some(totals.files),
                 insertions: totals.lines.map(|(insertions, _)| insertions),
                 deletions: totals.lines.map(|(_, deletions)| deletions),
                 items: page.items.into_iter().map(Item::from).collect(),

@@ -148,6 +148,7 @@ impl Tool for GitShow {
                     &sides,
                     &paths,
                     args.context_lines,
+                    None,
                     &stop,
                 )?;
                 let binding = (scope, question, commit.id().to_string());

@@ -164,7 +164,8 @@ fn pages_of_a_diff_join_to_the_whole() {
     }
     room.add(&["."]).unwrap();
     let repo = room.repo("ann");
-    let (compared, _) = diff::compare(&repo, None, &diff::Sides::Staged, &[], 3, &go).unwrap();
+    let (compared, _) =
+        diff::compare(&repo, None, &diff::Sides::Staged, &[], 3, None, &go).unwrap();
     let diff::Compared::Library(found) = &compared else {
         panic!("libgit2 compares what is staged")
     };

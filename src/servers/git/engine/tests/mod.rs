@@ -105,6 +105,6 @@ fn ann() -> AgentId {
 }
 
 fn diff_all(repo: &Repository, sides: &diff::Sides, format: diff::Format) -> Vec<diff::FileDiff> {
-    let (found, _) = diff::compare(repo, None, sides, &[], 3, &go).unwrap();
+    let (found, _) = diff::compare(repo, None, sides, &[], 3, None, &go).unwrap();
     found.page(format, None, 200, &go).unwrap().items
 }
