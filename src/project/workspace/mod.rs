@@ -18,6 +18,7 @@ mod locks;
 mod pipes;
 mod repository;
 mod settings;
+pub mod sparse;
 mod trees;
 mod walk;
 mod whole;

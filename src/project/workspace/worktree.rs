@@ -8,6 +8,7 @@ use git2::build::CheckoutBuilder;
 use git2::{BranchType, ErrorCode, Repository, Tree};
 
 use super::repository::{default_branch, open, sync_directory};
+use super::sparse::{self, Cone, Sight};
 use super::{Error, TreeId, layout};
 use crate::base::ids::AgentId;
 
@@ -144,6 +145,9 @@ fn stage(bare: &Path, admin: &Path, id: &TreeId) -> Result<(), Error> {
 /// Checks HEAD out into `tree`.
 fn fill(repository: &Repository, tree: &Path, filler: Option<Filler<'_>>) -> Result<(), Error> {
     let head = repository.head()?.peel_to_tree()?;
+    if let Some(cone) = Cone::read(repository)? {
+        return fill_part(repository, &cone, &head);
+    }
     let empty = fs::read_dir(tree)?.next().is_none();
     if let Some(filler) = filler.filter(|_| empty) {
         return Ok(filler(repository, &head)?);
@@ -162,4 +166,29 @@ fn fill(repository: &Repository, tree: &Path, filler: Option<Filler<'_>>) -> Res
         index.write()?;
     }
     Ok(())
+}
+
+/// The same with what belongs to `cone` alone.
+fn fill_part(repository: &Repository, cone: &Cone, head: &Tree<'_>) -> Result<(), Error> {
+    let mut index = sparse::index(repository)?;
+    index.read_tree(head)?;
+    Sight::new(cone, repository).mark(&mut index, false)?;
+    index.write()?;
+    let held: Vec<_> = index
+        .iter()
+        .filter(|entry| !sparse::is_marked(entry))
+        .collect();
+    if held.is_empty() {
+        return Ok(());
+    }
+    let mut options = CheckoutBuilder::new();
+    options
+        .safe()
+        .recreate_missing(true)
+        .allow_conflicts(true)
+        .disable_pathspec_match(true);
+    for entry in held {
+        options.path(entry.path);
+    }
+    Ok(repository.checkout_tree(head.as_object(), Some(&mut options))?)
 }

@@ -62,6 +62,8 @@ pub(super) fn of(error: Error) -> ToolError {
             .details(json!({ "paths": paths })),
         Error::NoMatch(path) => ToolError::not_found("path", path).hint("git_status shows what changed"),
         Error::Ignored(_) => ToolError::invalid("/paths", said).hint("pass force: true to add it all the same"),
+        Error::LeftOut(_) => ToolError::conflict(said)
+            .hint("bring it in with git_restore(paths: [it]), or write it; git_apply_patch(stage: true) can delete it"),
         Error::NoSuchPath(path) => ToolError::not_found("path", path).hint("git_list_tree shows the files of a commit"),
         Error::IsDirectory(_) => ToolError::invalid("/path", said).hint("list it with git_list_tree"),
         Error::IsSubmodule(_) | Error::Binary(_) => ToolError::invalid("/path", said),

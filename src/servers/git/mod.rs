@@ -28,7 +28,7 @@ use crate::{
 };
 
 use cli::Program;
-use engine::{commit::Who, renames::Lists};
+use engine::{commit::Who, renames::Lists, sparse};
 use remote::Remotes;
 use upkeep::Upkeep;
 
@@ -145,7 +145,10 @@ impl Git {
         let rules = self.store.rules(&RepoKey::of(&changed)).await?;
         let locked = move |session: &Session, stop: &Stop| {
             let _lock = lock;
-            work(session, stop)
+            sparse::settle(&session.repository, true)?;
+            let done = work(session, stop);
+            sparse::settle(&session.repository, true)?;
+            done
         };
         let done = self.run(ctx, changed.clone(), rules, locked).await;
         done.inspect(|_| {

@@ -8,7 +8,7 @@ use std::path::Path;
 
 use git2::{Delta, DiffOptions, Index, Repository};
 
-use super::{Error, shown};
+use super::{Error, shown, sparse};
 use crate::base::beneath::{Beneath, Error as FileError, Kind, Links, RelPath};
 
 /// Stages what changed at or below `paths`: new, modified and deleted files. Returns the paths that changed in the index.
@@ -41,7 +41,8 @@ pub fn add(
             options.pathspec(path.as_str());
         }
     }
-    let diff = repository.diff_index_to_workdir(Some(&index), Some(&mut options))?;
+    let compared = sparse::quiet_index(repository)?;
+    let diff = repository.diff_index_to_workdir(Some(&compared), Some(&mut options))?;
     let mut touched = BTreeSet::new();
     for delta in diff.deltas() {
         if stop() {
@@ -75,10 +76,16 @@ fn check(
         return Ok(());
     }
     let tracked = is_tracked(index, path);
+    let left_out = || {
+        if sparse::is_all_left_out(index, path) {
+            return Err(Error::LeftOut(path.to_string()));
+        }
+        Ok(())
+    };
     match files.directory(&path.parent(), Links::Refuse) {
         Ok(_) => {}
         // A directory that is gone: its files may be staged as deleted.
-        Err(FileError::NotFound | FileError::NotADirectory) if tracked => return Ok(()),
+        Err(FileError::NotFound | FileError::NotADirectory) if tracked => return left_out(),
         Err(FileError::NotFound | FileError::NotADirectory) => {
             return Err(Error::NoMatch(path.to_string()));
         }
@@ -86,7 +93,7 @@ fn check(
         Err(other) => return Err(other.into()),
     }
     match files.kind(path) {
-        Err(FileError::NotFound) if tracked => Ok(()),
+        Err(FileError::NotFound) if tracked => left_out(),
         Err(FileError::NotFound) => Err(Error::NoMatch(path.to_string())),
         Err(other) => Err(other.into()),
         // A file with several links may be one from outside.

@@ -12,8 +12,9 @@ use git2::{ApplyOptions, Delta, Diff, ErrorCode, Index, Oid, Repository};
 
 use super::integrate::tree;
 use super::merge::{self, Side};
-use super::{Error, add, patch_text, shown};
+use super::{Error, add, patch_text, shown, sparse};
 use crate::base::beneath::{Beneath, Error as FileError, Links, RelPath};
+use crate::project::workspace::sparse::Cone;
 
 /// Largest file that is patched, in bytes.
 const MAX_FILE: u64 = 16 << 20;
@@ -60,6 +61,9 @@ pub fn apply(
         },
         exact => (exact?, false),
     };
+    if !options.stage {
+        refuse_forgotten(repository, &patched)?;
+    }
     if !options.dry {
         for file in &patched {
             put(repository, files, file)?;
@@ -95,13 +99,17 @@ fn work_out(
         let old = delta.old_file().path_bytes();
         if delta.status() == Delta::Added {
             let path = path(delta.new_file().path_bytes())?;
-            if exists(files, &path)? {
+            let left_out = sparse::is_left_out(&repository.index()?, path.as_str().as_bytes());
+            if left_out || exists(files, &path)? {
                 return Err(misses(&path, "it exists already"));
             }
             continue;
         }
         let path = path(old)?;
-        let (mut content, mode) = read(files, &path)?;
+        let (mut content, mode) = match left_out(repository, &path)? {
+            Some(found) => found,
+            None => read(files, &path)?,
+        };
         let ends = loose && all_crlf(&content);
         if ends {
             content = without_cr(&content);
@@ -218,6 +226,42 @@ fn read(files: &Beneath, path: &RelPath) -> Result<(Vec<u8>, u32), Error> {
     Ok((content, mode))
 }
 
+/// A file that is left out of the tree, as the index has it.
+fn left_out(repository: &Repository, path: &RelPath) -> Result<Option<(Vec<u8>, u32)>, Error> {
+    let index = repository.index()?;
+    if !sparse::is_left_out(&index, path.as_str().as_bytes()) {
+        return Ok(None);
+    }
+    let entry = index.get_path(Path::new(path.as_str()), 0);
+    let entry = entry.filter(|entry| entry.mode & 0o170_000 == 0o100_000);
+    let entry = entry.ok_or_else(|| misses(path, "it is a link or submodule"))?;
+    let blob = repository.find_blob(entry.id)?;
+    if blob.size() as u64 > MAX_FILE {
+        return Err(Error::TooLarge(MAX_FILE));
+    }
+    Ok(Some((blob.content().to_vec(), entry.mode)))
+}
+
+/// Refuses to remove a file that the sparse paths leave out without staging that: a missing one is not taken for deleted.
+fn refuse_forgotten(repository: &Repository, patched: &[Patched]) -> Result<(), Error> {
+    let Some(cone) = Cone::read(repository)? else {
+        return Ok(());
+    };
+    for file in patched {
+        let renamed = file.from.as_ref().filter(|_| file.status == Delta::Renamed);
+        let gone = match file.after {
+            None => Some(&file.path),
+            Some(_) => renamed,
+        };
+        if let Some(path) = gone.filter(|path| !cone.holds(path.as_str().as_bytes())) {
+            return Err(Error::Unsafe(format!(
+                "{path} is outside of the repository's sparse paths: pass stage: true to delete it"
+            )));
+        }
+    }
+    Ok(())
+}
+
 fn put(repository: &Repository, files: &Beneath, file: &Patched) -> Result<(), Error> {
     if let Some((id, mode)) = file.after {
         let blob = repository.find_blob(id)?;
@@ -231,12 +275,19 @@ fn put(repository: &Repository, files: &Beneath, file: &Patched) -> Result<(), E
         tree::write(files, &file.path, content)?;
         tree::set_executable(files, &file.path, mode == 0o100_755)?;
     } else {
-        files.remove(&file.path)?;
+        remove(repository, files, &file.path)?;
     }
     if let Some(from) = file.from.as_ref().filter(|_| file.status == Delta::Renamed) {
-        files.remove(from)?;
+        remove(repository, files, from)?;
     }
     Ok(())
+}
+
+fn remove(repository: &Repository, files: &Beneath, path: &RelPath) -> Result<(), Error> {
+    if sparse::is_left_out(&repository.index()?, path.as_str().as_bytes()) {
+        return Ok(());
+    }
+    Ok(files.remove(path)?)
 }
 
 fn stage(repository: &Repository, patched: &[Patched]) -> Result<(), Error> {

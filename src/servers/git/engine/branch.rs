@@ -9,9 +9,11 @@ use git2::{
 };
 
 use super::integrate::state;
+use super::sparse::{self, Part, Paths};
 use super::{Error, name, shown};
 use crate::base::beneath::{Beneath, Kind, RelPath};
 use crate::base::ids::AgentId;
+use crate::project::workspace::sparse::Cone;
 use crate::project::workspace::{branch_holder, default_branch};
 
 /// Most conflicting paths that are listed.
@@ -164,6 +166,7 @@ pub fn checkout(
         let commit = name::commit(repository, target)?;
         tree(repository, commit.as_object(), force)?;
         repository.set_head_detached(commit.id())?;
+        sparse::tidy(repository)?;
         return Ok(At {
             branch: None,
             commit: commit.id(),
@@ -173,6 +176,7 @@ pub fn checkout(
     let commit = branch.get().peel_to_commit()?;
     tree(repository, commit.as_object(), force)?;
     repository.set_head(&format!("refs/heads/{target}"))?;
+    sparse::tidy(repository)?;
     Ok(At {
         branch: Some(target.to_owned()),
         commit: commit.id(),
@@ -247,7 +251,7 @@ pub fn files(repository: &Repository, target: &Object<'_>) -> Result<(), Error> 
     bring(repository, target, How::FilesAlone)
 }
 
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, PartialEq, Eq)]
 enum How {
     Force,
     Safe,
@@ -255,6 +259,33 @@ enum How {
 }
 
 fn bring(repository: &Repository, target: &Object<'_>, how: How) -> Result<(), Error> {
+    if Cone::read(repository)?.is_none() {
+        return check_out(repository, target, how, None);
+    }
+    let tree = target.peel_to_tree()?;
+    let paths = sparse::differing(repository, &tree, how == How::Force)?;
+    if how == How::FilesAlone {
+        sparse::bring_in(repository, paths.clone())?;
+    }
+    let part = Part::of(repository, paths)?;
+    if how == How::Safe {
+        part.refuse_staged(repository, &tree)?;
+    }
+    if !part.here.is_empty() {
+        check_out(repository, target, how, Some(&part.here))?;
+    }
+    if how == How::FilesAlone {
+        return Ok(());
+    }
+    part.note(repository, &tree)
+}
+
+fn check_out(
+    repository: &Repository,
+    target: &Object<'_>,
+    how: How,
+    paths: Option<&Paths>,
+) -> Result<(), Error> {
     let mut conflicts = Vec::new();
     let mut options = CheckoutBuilder::new();
     match how {
@@ -262,6 +293,12 @@ fn bring(repository: &Repository, target: &Object<'_>, how: How) -> Result<(), E
         How::Safe => options.safe(),
         How::FilesAlone => options.safe().update_index(false),
     };
+    if let Some(paths) = paths {
+        options.disable_pathspec_match(true);
+        for path in paths {
+            options.path(path.as_slice());
+        }
+    }
     options.notify_on(CheckoutNotificationType::CONFLICT);
     options.notify(|_, path, _, _, _| {
         if conflicts.len() < MAX_LISTED {

@@ -65,7 +65,8 @@ pub fn commit(repository: &Repository, wanted: &Wanted, who: &Who) -> Result<Com
             sides.map(|side| shown(&side.path)).collect(),
         ));
     }
-    let tree = repository.find_tree(index.write_tree()?)?;
+    let base = head.as_ref().map(Commit::tree).transpose()?;
+    let tree = repository.find_tree(written::tree(repository, &mut index, base.as_ref())?)?;
     let before = if wanted.amend {
         let head = head.as_ref().ok_or(Error::Unborn)?;
         head.parents().next()

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::renames::{Listed, Lists, Trees};
 use super::status::Change;
-use super::{Backend, Error, name, patch, shown};
+use super::{Backend, Error, name, patch, shown, sparse};
 use crate::base::beneath::RelPath;
 use crate::servers::git::cli::Program;
 
@@ -104,10 +104,11 @@ pub fn compare<'r>(
 ) -> Result<(Compared<'r>, Ends), Error> {
     let mut options = options(paths, context);
     let (mut diff, ends) = match sides {
-        Sides::Unstaged => (
-            repository.diff_index_to_workdir(None, Some(&mut options))?,
-            (None, None),
-        ),
+        Sides::Unstaged => {
+            let index = sparse::quiet_index(repository)?;
+            let diff = repository.diff_index_to_workdir(Some(&index), Some(&mut options))?;
+            (diff, (None, None))
+        }
         Sides::Staged => {
             let head = name::head(repository)?;
             let tree = head.as_ref().map(git2::Commit::tree).transpose()?;

@@ -24,6 +24,7 @@ pub mod pull;
 pub mod reflog;
 pub mod renames;
 pub mod reset;
+pub mod sparse;
 pub mod stash;
 pub mod status;
 pub mod tag;
@@ -93,6 +94,8 @@ pub enum Error {
     NoMatch(String),
     #[error("{0} is ignored by .gitignore")]
     Ignored(String),
+    #[error("{0} is outside of the repository's sparse paths, and not in your worktree")]
+    LeftOut(String),
     #[error("{0} leads through a symbolic link")]
     ThroughLink(String),
     #[error("{0:?} is not a date: write 2026-01-31 or 2026-01-31T12:00:00Z")]

@@ -141,7 +141,7 @@ pub fn rebase(repository: &Repository, ends: &Ends, who: &Who) -> Result<Oid, Er
         if index.has_conflicts() {
             return Err(Error::Conflicted(conflicting(&index)?));
         }
-        let tree = index.write_tree_to(repository)?;
+        let tree = written::tree(repository, &mut index, Some(&onto.tree()?))?;
         if tree == onto.tree_id() {
             // The target has it already.
             continue;
@@ -211,7 +211,11 @@ fn merged(repository: &Repository, ends: &Ends) -> Result<Result<Oid, Vec<String
     if index.has_conflicts() {
         return Ok(Err(conflicting(&index)?));
     }
-    Ok(Ok(index.write_tree_to(repository)?))
+    Ok(Ok(written::tree(
+        repository,
+        &mut index,
+        Some(&ours.tree()?),
+    )?))
 }
 
 fn clean(merged: Result<Oid, Vec<String>>) -> Result<Oid, Error> {

@@ -7,7 +7,7 @@ use std::path::Path;
 use git2::{Commit, Repository, ResetType};
 
 use super::integrate::{state, tree};
-use super::{Error, branch, name, shown};
+use super::{Error, branch, name, shown, sparse};
 use crate::base::beneath::{Beneath, RelPath};
 
 /// What a reset takes along.
@@ -36,6 +36,7 @@ pub fn reset(repository: &Repository, target: &Commit<'_>, mode: Mode) -> Result
         Mode::Mixed => repository.reset(target.as_object(), ResetType::Mixed, None)?,
         Mode::Hard => {
             branch::tree(repository, target.as_object(), true)?;
+            sparse::tidy(repository)?;
             repository.reset(target.as_object(), ResetType::Soft, None)?;
             state::clear(repository)?;
         }
@@ -105,13 +106,11 @@ pub fn restore_files(
         None => repository.index()?,
     };
     let diff = repository.diff_index_to_workdir(Some(&wanted), None)?;
-    let mut touched: Vec<Vec<u8>> = diff
+    let touched = diff
         .deltas()
         .filter_map(|delta| delta.new_file().path_bytes().map(<[u8]>::to_vec))
-        .filter(|path| is_below(&shown(path), paths))
-        .collect();
-    touched.sort();
-    touched.dedup();
+        .filter(|path| is_below(&shown(path), paths));
+    let touched = sparse::asked_for(repository, touched.collect(), paths)?;
     let mut options = git2::build::CheckoutBuilder::new();
     options
         .force()

@@ -7,8 +7,9 @@ use git2::{ErrorCode, ObjectType, Oid, Repository, Signature, StashFlags, Tree};
 use super::commit::Who;
 use super::integrate::{state, tree};
 use super::merge::{self, Side};
-use super::{Error, add, branch, name, shown};
+use super::{Error, add, branch, name, shown, sparse, written};
 use crate::base::beneath::{Beneath, Kind, RelPath};
+use crate::project::workspace::sparse::Cone;
 
 /// One of the agent's.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -60,15 +61,54 @@ pub fn push(
     refuse_links(repository, files, &head, &RelPath::root())?;
     drop(head);
     let stasher: Signature<'static> = who.signature()?;
-    let flags = if untracked {
+    let mut flags = if untracked {
         StashFlags::INCLUDE_UNTRACKED
     } else {
         StashFlags::DEFAULT
     };
-    match repository.stash_save2(&stasher, message, Some(flags)) {
-        Err(error) if error.code() == ErrorCode::NotFound => Err(Error::NothingToStash),
-        done => Ok(done?),
+    let sparse = Cone::read(repository)?.is_some();
+    if sparse {
+        // libgit2 would check out what is left out too, and it reads what is staged from the files.
+        flags |= StashFlags::KEEP_ALL;
+        sparse::bring_in(repository, sparse::staged(repository)?)?;
+        add::save(&mut sparse::quiet_index(repository)?)?;
+        repository.index()?.read(true)?;
     }
+    let saved = repository.stash_save2(&stasher, message, Some(flags));
+    sparse::settle(repository, true)?;
+    let made = match saved {
+        Err(error) if error.code() == ErrorCode::NotFound => return Err(Error::NothingToStash),
+        made => made?,
+    };
+    if sparse {
+        let stashed = repository.find_commit(made)?;
+        if let Ok(new) = stashed.parent(2) {
+            remove_all(repository, files, &new.tree()?, &RelPath::root())?;
+        }
+        branch::tree(repository, stashed.parent(0)?.as_object(), true)?;
+        sparse::tidy(repository)?;
+    }
+    Ok(made)
+}
+
+/// Removes the files of `tree`, which are stashed.
+fn remove_all(
+    repository: &Repository,
+    files: &Beneath,
+    tree: &Tree<'_>,
+    at: &RelPath,
+) -> Result<(), Error> {
+    for entry in tree {
+        let Some(path) = entry.name().ok().and_then(|name| at.join(name).ok()) else {
+            continue;
+        };
+        if entry.kind() == Some(ObjectType::Tree) {
+            remove_all(repository, files, &repository.find_tree(entry.id())?, &path)?;
+        } else {
+            sparse::remove(files, &path)?;
+        }
+    }
+    Ok(())
 }
 
 /// Brings the stash back, staged as it was; with `keep` it stays in the list too.
@@ -140,7 +180,7 @@ fn merged<'r>(
                 .collect(),
         });
     }
-    Ok(repository.find_tree(index.write_tree_to(repository)?)?)
+    Ok(repository.find_tree(written::tree(repository, &mut index, Some(head))?)?)
 }
 
 /// The files that were put aside without being tracked.

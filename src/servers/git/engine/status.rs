@@ -1,10 +1,10 @@
 //! What differs between HEAD, the index and the tree.
 
-use git2::{Delta, Repository, Status, StatusEntry, StatusOptions};
+use git2::{Delta, Index, Repository, Status, StatusEntry, StatusOptions};
 use schemars::JsonSchema;
 use serde::Serialize;
 
-use super::{Backend, Error, porcelain, shown};
+use super::{Backend, Error, porcelain, shown, sparse};
 use crate::base::beneath::RelPath;
 use crate::servers::git::cli::Program;
 
@@ -67,8 +67,10 @@ pub fn all(
     may_write: bool,
     stop: &dyn Fn() -> bool,
 ) -> Result<(Vec<Item>, Backend), Error> {
+    // The program sees what the index on the disk says.
+    let unsaved = sparse::settle(repository, may_write)?;
     match git {
-        Some(git) if repository.index()?.len() > MANY_FILES => Ok((
+        Some(git) if !unsaved && repository.index()?.len() > MANY_FILES => Ok((
             porcelain::status(repository, git, paths, may_write, stop)?,
             Backend::Git,
         )),
@@ -82,6 +84,7 @@ pub fn status(
     paths: &[RelPath],
     untracked: bool,
 ) -> Result<Vec<Item>, Error> {
+    sparse::settle(repository, false)?;
     let mut options = StatusOptions::new();
     options
         .include_untracked(untracked)
@@ -97,13 +100,19 @@ pub fn status(
         }
     }
     let statuses = repository.statuses(Some(&mut options))?;
-    let mut items: Vec<Item> = statuses.iter().filter_map(|entry| item(&entry)).collect();
+    let index = repository.index()?;
+    let items = statuses.iter().filter_map(|entry| item(&index, &entry));
+    let mut items: Vec<Item> = items.collect();
     items.sort_by(|a, b| a.path.cmp(&b.path));
     Ok(items)
 }
 
-fn item(entry: &StatusEntry<'_>) -> Option<Item> {
-    let status = entry.status();
+fn item(index: &Index, entry: &StatusEntry<'_>) -> Option<Item> {
+    let mut status = entry.status();
+    // libgit2 takes it for deleted.
+    if status.contains(Status::WT_DELETED) && sparse::is_left_out(index, entry.path_bytes()) {
+        status -= Status::WT_DELETED;
+    }
     let staged = staged(status);
     let unstaged = unstaged(status);
     if staged.is_none() && unstaged.is_none() {

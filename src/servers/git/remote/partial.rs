@@ -3,13 +3,14 @@
 //! <https://git-scm.com/docs/partial-clone>. The git program would go for them by itself, but libgit2 cannot, and no remote is gone to
 //! without the checks of a [`Way`]. So a call that fails for want of an object fetches what is lacking, and is run again.
 
-use std::ops::ControlFlow;
+use std::{collections::BTreeSet, ops::ControlFlow};
 
-use git2::{ErrorClass, ErrorCode, Repository};
+use git2::{BranchType, ErrorClass, ErrorCode, ObjectType, OdbLookupFlags, Repository};
 use serde::Deserialize;
 
 use super::{ORIGIN, Way};
 use crate::{
+    project::workspace::sparse::Cone,
     servers::git::{
         Git,
         cli::{self, Command, Place, Program, Word},
@@ -55,7 +56,7 @@ impl Filter {
 /// Where to look for lacking objects, the first that has any counts: few of them are what a call needs most often.
 #[derive(Debug, Clone, Copy)]
 enum Reach {
-    /// The files of our branches.
+    /// The files that worktrees on our branches hold.
     Branches,
     /// The files of all branches and tags.
     Tips,
@@ -70,6 +71,25 @@ impl Git {
         ctx: &Ctx,
         key: &RepoKey,
     ) -> Result<bool, ToolError> {
+        let all = &[Reach::Branches, Reach::Tips, Reach::History];
+        self.bring_from(ctx, key, all).await
+    }
+
+    /// Brings what worktrees on our branches need.
+    pub(in crate::servers::git) async fn bring_files(
+        &self,
+        ctx: &Ctx,
+        key: &RepoKey,
+    ) -> Result<bool, ToolError> {
+        self.bring_from(ctx, key, &[Reach::Branches]).await
+    }
+
+    async fn bring_from(
+        &self,
+        ctx: &Ctx,
+        key: &RepoKey,
+        reaches: &'static [Reach],
+    ) -> Result<bool, ToolError> {
         let Some(program) = self.program.clone() else {
             return Ok(false);
         };
@@ -77,7 +97,7 @@ impl Git {
         let lacking = self
             .look_bare(ctx, key, move |repository, stop| {
                 if is_partial(repository)? {
-                    lacking(&list, repository, stop)
+                    lacking(&list, repository, reaches, stop)
                 } else {
                     Ok(Vec::new())
                 }
@@ -178,8 +198,21 @@ impl Found {
 }
 
 /// The ids of objects that are lacking, newest first, no more than can be fetched at once.
-fn lacking(program: &Program, repository: &Repository, stop: &Stop) -> Result<Vec<String>, Error> {
-    for reach in [Reach::Branches, Reach::Tips, Reach::History] {
+fn lacking(
+    program: &Program,
+    repository: &Repository,
+    reaches: &[Reach],
+    stop: &Stop,
+) -> Result<Vec<String>, Error> {
+    let cone = Cone::read(repository)?;
+    for reach in reaches {
+        if let (Reach::Branches, Some(cone)) = (reach, &cone) {
+            let found = lacking_files(repository, cone, stop)?;
+            if found.is_empty() {
+                continue;
+            }
+            return Ok(found);
+        }
         let command = program
             .command(Place::bare(repository), "rev-list")
             .flag("--objects")
@@ -197,6 +230,48 @@ fn lacking(program: &Program, repository: &Repository, stop: &Stop) -> Result<Ve
         }
     }
     Ok(Vec::new())
+}
+
+/// The ids of lacking files of our branches that belong to `cone`.
+fn lacking_files(repository: &Repository, cone: &Cone, stop: &Stop) -> Result<Vec<String>, Error> {
+    let odb = repository.odb()?;
+    let mut found = BTreeSet::new();
+    // Branches have most of their directories in common.
+    let mut seen = BTreeSet::new();
+    let mut waiting = Vec::new();
+    for branch in repository.branches(Some(BranchType::Local))? {
+        waiting.push((Vec::new(), branch?.0.get().peel_to_tree()?.id()));
+    }
+    while let Some((at, tree)) = waiting.pop() {
+        if stop.is_set() {
+            return Err(Error::Stopped);
+        }
+        if !seen.insert((at.clone(), tree)) {
+            continue;
+        }
+        for entry in &repository.find_tree(tree)? {
+            match entry.kind() {
+                Some(ObjectType::Tree) => {
+                    let mut below: Vec<u8> = at.clone();
+                    if !below.is_empty() {
+                        below.push(b'/');
+                    }
+                    below.extend(entry.name_bytes());
+                    if cone.reaches(&below) {
+                        waiting.push((below, entry.id()));
+                    }
+                }
+                Some(ObjectType::Blob)
+                    if found.len() < AT_ONCE
+                        && !odb.exists_ext(entry.id(), OdbLookupFlags::NO_REFRESH) =>
+                {
+                    found.insert(entry.id());
+                }
+                _ => {}
+            }
+        }
+    }
+    Ok(found.iter().map(ToString::to_string).collect())
 }
 
 #[cfg(test)]

@@ -1,8 +1,12 @@
 //! `git_clone`: a repository of the project out of one elsewhere.
 
+use std::path::Path;
+
+use git2::ObjectType;
+
 use super::git_fetch::Wanted;
 use crate::{
-    project::workspace::{Created, DEFAULT_BRANCH},
+    project::workspace::{Created, DEFAULT_BRANCH, sparse::Cone},
     servers::git::{
         Git,
         cli::{Place, Word},
@@ -40,6 +44,13 @@ pub struct Args {
     /// past, such as git_blame, take longer the first time.
     #[schemars(with = "Option<String>", regex(pattern = partial::FILTER), example = "blob:none")]
     pub filter: Option<Filter>,
+    /// Directories of the repository, such as `services/shop`, that worktrees hold: every agent's has these with all that is
+    /// below, the files at the top and those right in each directory above a named one (git's cone mode). The rest stays in
+    /// commits, which the other tools read, and git_restore brings what you name. They are names, not patterns; one that is
+    /// not there yet is held as soon as a commit brings it. All of the repository when left out.
+    #[serde(default)]
+    #[garde(length(max = 100))]
+    pub sparse_paths: Vec<String>,
 }
 
 #[derive(Debug, Serialize, JsonSchema)]
@@ -53,6 +64,12 @@ pub struct Output {
     pub commit: Option<String>,
     /// How many branches and tags came.
     pub refs: usize,
+    /// The directories that worktrees hold, when they do not hold all.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub sparse_paths: Vec<String>,
+    /// Those of them that are not in this commit.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub absent: Vec<String>,
 }
 
 impl Tool for GitClone {
@@ -75,6 +92,7 @@ impl Tool for GitClone {
 
     async fn run(server: &Git, ctx: &Ctx, args: Args) -> Result<Output, ToolError> {
         let key = review::key(ctx, args.repo)?;
+        let cone = cone(&args.sparse_paths)?;
         let row = RemoteRow {
             name: ORIGIN.to_owned(),
             url: args.url,
@@ -107,24 +125,56 @@ impl Tool for GitClone {
         };
         let moved = server.fetch(ctx, &key, ORIGIN, way, wanted).await?;
         let branch = default.clone();
-        let commit = server
+        let sparse_paths: Vec<String> = directories(cone.as_ref());
+        let (commit, absent) = server
             .change_bare(ctx, &key, move |repository| {
+                // Before there is a commit to make worktrees from.
+                match &cone {
+                    Some(cone) => cone.write(repository)?,
+                    None => Cone::remove(repository)?,
+                }
                 let from =
                     found(repository.refname_to_id(&format!("refs/remotes/{ORIGIN}/{branch}")))?;
-                let Some(from) = from else { return Ok(None) };
+                let Some(from) = from else {
+                    return Ok((None, directories(cone.as_ref())));
+                };
+                let tree = repository.find_commit(from)?.tree()?;
+                let mut absent = directories(cone.as_ref());
+                absent.retain(|path| {
+                    let found = tree.get_path(Path::new(path));
+                    !found.is_ok_and(|entry| entry.kind() == Some(ObjectType::Tree))
+                });
                 repository.set_head(&format!("refs/heads/{branch}"))?;
                 repository.reference(&format!("refs/heads/{branch}"), from, true, "clone")?;
-                Ok::<_, Error>(Some(from.to_string()))
+                Ok::<_, Error>((Some(from.to_string()), absent))
             })
             .await?;
-        server.bring(ctx, &key).await?;
+        server.bring_files(ctx, &key).await?;
         Ok(Output {
             repo: key.repo,
             default_branch: default,
             commit,
             refs: moved.len(),
+            sparse_paths,
+            absent,
         })
     }
+}
+
+/// What worktrees hold, if not all.
+fn cone(paths: &[String]) -> Result<Option<Cone>, ToolError> {
+    let bad = |why: String| ToolError::invalid("/sparse_paths", why);
+    if paths.is_empty() {
+        return Ok(None);
+    }
+    let paths = name::paths(paths).map_err(|error| bad(error.to_string()))?;
+    let cone = Cone::new(&paths).map_err(|error| bad(error.to_string()))?;
+    Ok(Some(cone))
+}
+
+fn directories(cone: Option<&Cone>) -> Vec<String> {
+    let directories = cone.into_iter().flat_map(Cone::directories);
+    directories.map(str::to_owned).collect()
 }
 
 /// The remote's default branch, and the way back.

@@ -1,7 +1,7 @@
 //! `git_list_repositories`: which repositories the project has.
 
 use crate::{
-    project::workspace::default_branch,
+    project::workspace::{default_branch, sparse::Cone},
     servers::git::{Git, engine::Error, fault},
     tool::prelude::*,
 };
@@ -38,6 +38,9 @@ pub struct Item {
     pub commit: Option<String>,
     /// Agents with a worktree of it.
     pub worktrees: usize,
+    /// The directories that worktrees of it hold, when they do not hold all: see git_clone.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub sparse_paths: Vec<String>,
 }
 
 #[derive(Debug, Serialize, JsonSchema)]
@@ -56,7 +59,7 @@ impl Tool for GitListRepositories {
 
     const NAME: &'static str = "git_list_repositories";
     const ABOUT: &'static str = "List the repositories of the project, for the `repo` argument of the other git tools. Use git_init to make \
-                                 one. Returns each one's default branch, its newest commit and how many agents work in it.";
+                                 one. Returns each one's default branch, its newest commit, how many agents work in it and which part they hold.";
     const ACCESS: Access = Access::Read;
 
     async fn run(server: &Git, ctx: &Ctx, args: Args) -> Result<Output, ToolError> {
@@ -84,7 +87,13 @@ impl Tool for GitListRepositories {
                     let tip = repository
                         .refname_to_id(&format!("refs/heads/{default_branch}"))
                         .ok();
+                    let cone = Cone::read(&repository)?;
                     items.push(Item {
+                        sparse_paths: cone
+                            .iter()
+                            .flat_map(Cone::directories)
+                            .map(str::to_owned)
+                            .collect(),
                         worktrees: workspaces.worktrees(&project, &repo)?.len(),
                         repo,
                         default_branch,

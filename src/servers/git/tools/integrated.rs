@@ -10,6 +10,7 @@ use crate::{
             Error,
             integrate::{self, Kind, Outcome, Work},
             merge::{self, Conflict, ConflictKind},
+            sparse,
         },
     },
     tool::prelude::*,
@@ -150,7 +151,11 @@ pub(super) async fn run(
                     who: &who,
                     stop: &stop,
                 };
-                output(&session.repository, work(&at)?, dry)
+                let outcome = work(&at)?;
+                if !dry && !matches!(outcome, Outcome::Conflicted { .. }) {
+                    sparse::tidy(&session.repository)?;
+                }
+                output(&session.repository, outcome, dry)
             };
             if dry {
                 session.with_refs(done)

@@ -52,4 +52,6 @@ pub mod update_pull_request;
 #[cfg(test)]
 mod attacks;
 #[cfg(test)]
+mod sparse;
+#[cfg(test)]
 pub(super) mod testing;

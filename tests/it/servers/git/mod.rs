@@ -4,4 +4,5 @@ mod crash;
 mod partial;
 mod remotes;
 mod smart_http;
+mod sparse;
 mod team;

@@ -12,7 +12,7 @@ use super::remotes::{call, commit};
 use crate::support::{Hub, Settings};
 
 /// How many objects `repo` of the project `demo` lacks.
-fn lacking(hub: &Hub, repo: &str) -> usize {
+pub(super) fn lacking(hub: &Hub, repo: &str) -> usize {
     let repository = hub.data().join(format!("projects/demo/repos/{repo}.git"));
     let listed = Command::new("git")
         .args(["rev-list", "--objects", "--all", "--missing=print"])

@@ -28,7 +28,7 @@ pub(super) async fn call(hub: &Hub, tool: &str, args: Value) -> Value {
     answer
 }
 
-async fn refused(hub: &Hub, tool: &str, args: Value) -> (u16, String) {
+pub(super) async fn refused(hub: &Hub, tool: &str, args: Value) -> (u16, String) {
     let (status, answer) = ask(hub, tool, args).await;
     assert_ne!(status, 200, "{tool}: {answer}");
     (

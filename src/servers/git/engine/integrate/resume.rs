@@ -1,6 +1,6 @@
 //! What is under way: gone on with, skipped, taken back.
 
-use super::super::{Error, merge, name};
+use super::super::{Error, merge, name, written};
 use super::sequence;
 use super::state::{self, Kind, State};
 use super::{Outcome, Work, go_on, record_merge, set_head, tree};
@@ -30,7 +30,7 @@ pub fn proceed(work: &Work<'_>, kind: Kind, message: Option<&str>) -> Result<Out
         ));
     }
     let head = name::head(repository)?.ok_or(Error::Unborn)?;
-    let tree = index.write_tree()?;
+    let tree = written::tree(repository, &mut index, Some(&head.tree()?))?;
     if kind == Kind::Merge {
         if let Some(message) = message {
             message.clone_into(&mut state.message);

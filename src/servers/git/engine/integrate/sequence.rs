@@ -32,7 +32,7 @@ pub fn run<'r>(
         if index.has_conflicts() {
             return Ok(Ran::Stopped(tip, index));
         }
-        let tree = index.write_tree_to(repository)?;
+        let tree = written::tree(repository, &mut index, Some(&tip.tree()?))?;
         if let Some(made) = record(repository, state, tree, &tip, who)? {
             tip = made;
         }

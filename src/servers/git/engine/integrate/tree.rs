@@ -1,13 +1,13 @@
 //! The agent's tree during an integration: clean changes checked out, conflicts shown, all of it taken back.
 
-use std::collections::BTreeSet;
 use std::path::Path;
 
 use git2::build::CheckoutBuilder;
 use git2::{Commit, Index, IndexEntry, IndexTime, Repository, Tree};
 
 use super::super::merge::{self, Conflict, Side};
-use super::super::{Error, add, branch, shown};
+use super::super::sparse::{self, Part, Paths};
+use super::super::{Error, add, branch, shown, written};
 use crate::base::beneath::{
     Beneath, Durability, Error as FileError, Existing, Kind, Links, RelPath,
 };
@@ -41,6 +41,9 @@ pub fn show(
     labels: (&str, &str),
 ) -> Result<(), Error> {
     let conflicts = merge::conflicts(merged)?;
+    let shown = conflicts.iter().filter(|conflict| conflict.ours.is_some());
+    let shown = shown.map(|conflict| conflict.path.clone().into_bytes());
+    sparse::bring_in(repository, shown.collect())?;
     let mut texts = Vec::with_capacity(conflicts.len());
     for conflict in &conflicts {
         check(repository, files, conflict)?;
@@ -60,7 +63,8 @@ pub fn show(
             merged.add(&entry(&conflict.path, ours, 0))?;
         }
     }
-    let clean = repository.find_tree(merged.write_tree_to(repository)?)?;
+    let head = repository.head()?.peel_to_tree()?;
+    let clean = repository.find_tree(written::tree(repository, merged, Some(&head))?)?;
     branch::tree(repository, clean.as_object(), false)?;
     for (conflict, text) in conflicts.iter().zip(&texts) {
         put(repository, files, conflict, text.as_deref())?;
@@ -214,7 +218,7 @@ pub fn take_back(
     target: &Commit<'_>,
 ) -> Result<(), Error> {
     let wanted = target.tree()?;
-    let mut paths = BTreeSet::new();
+    let mut paths = Paths::new();
     let mut index = repository.index()?;
     index.read(true)?;
     let diffs = [
@@ -251,10 +255,7 @@ pub fn take_back(
         paths.insert(conflict.path.into_bytes());
     }
     add::save(&mut index)?;
-    if paths.is_empty() {
-        return Ok(());
-    }
-    force(repository, files, &wanted, &paths)
+    force(repository, files, &wanted, paths)
 }
 
 /// Makes these paths of tree and index those of `tree`, whatever is there.
@@ -262,16 +263,20 @@ fn force(
     repository: &Repository,
     files: &Beneath,
     tree: &Tree<'_>,
-    paths: &BTreeSet<Vec<u8>>,
+    paths: Paths,
 ) -> Result<(), Error> {
+    let part = Part::of(repository, paths)?;
     let index = repository.index()?;
     let mut options = CheckoutBuilder::new();
     options.force().disable_pathspec_match(true);
-    for path in paths {
+    for path in &part.here {
         clear_way(&index, files, path)?;
         options.path(path.as_slice());
     }
-    Ok(repository.checkout_tree(tree.as_object(), Some(&mut options))?)
+    if !part.here.is_empty() {
+        repository.checkout_tree(tree.as_object(), Some(&mut options))?;
+    }
+    part.note(repository, tree)
 }
 
 /// Removes links on the way to `path` that the index does not know: a forced checkout would write through them.
