@@ -10,7 +10,7 @@ use git2::{
 
 use super::integrate::state;
 use super::sparse::{self, Part, Paths};
-use super::{Error, name, shown};
+use super::{Error, name, reset, shown};
 use crate::base::beneath::{Beneath, Kind, RelPath};
 use crate::base::ids::AgentId;
 use crate::project::workspace::sparse::Cone;
@@ -241,8 +241,17 @@ pub fn tree(repository: &Repository, target: &Object<'_>, force: bool) -> Result
             &RelPath::root(),
         )?;
     }
-    let how = if force { How::Force } else { How::Safe };
-    bring(repository, target, how)
+    if !force {
+        return bring(repository, target, How::Safe);
+    }
+    bring(repository, target, How::Force)?;
+    // libgit2 leaves an entry alone whose file is as it should be.
+    reset::restore_index_of(
+        repository,
+        Some(&target.peel_to_tree()?),
+        &[RelPath::root()],
+    )?;
+    Ok(())
 }
 
 /// Makes the files those of `target`, where they differ from HEAD; the index stays. Local changes that are not in the way

@@ -4,7 +4,7 @@ use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt as _;
 use std::path::Path;
 
-use git2::{Commit, Repository, ResetType};
+use git2::{Commit, Repository, ResetType, Tree};
 
 use super::integrate::{state, tree};
 use super::{Error, branch, name, shown, sparse};
@@ -57,9 +57,18 @@ pub fn restore_index(
     paths: &[RelPath],
 ) -> Result<usize, Error> {
     let source = source.map(Commit::tree).transpose()?;
+    restore_index_of(repository, source.as_ref(), paths)
+}
+
+/// The same of a tree.
+pub fn restore_index_of(
+    repository: &Repository,
+    source: Option<&Tree<'_>>,
+    paths: &[RelPath],
+) -> Result<usize, Error> {
     let mut index = repository.index()?;
     index.read(true)?;
-    let diff = repository.diff_tree_to_index(source.as_ref(), Some(&index), None)?;
+    let diff = repository.diff_tree_to_index(source, Some(&index), None)?;
     let mut changed = 0;
     for delta in diff.deltas() {
         let named = delta
@@ -72,7 +81,7 @@ pub fn restore_index(
         changed += 1;
         let at = Path::new(OsStr::from_bytes(path));
         let _ = index.conflict_remove(at);
-        match source.as_ref().and_then(|tree| tree.get_path(at).ok()) {
+        match source.and_then(|tree| tree.get_path(at).ok()) {
             Some(entry) => {
                 let side = super::merge::Side {
                     id: entry.id(),
@@ -83,7 +92,9 @@ pub fn restore_index(
             None => index.remove_path(at)?,
         }
     }
-    super::add::save(&mut index)?;
+    if changed > 0 {
+        super::add::save(&mut index)?;
+    }
     Ok(changed)
 }
 

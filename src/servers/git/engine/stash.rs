@@ -7,7 +7,7 @@ use git2::{ErrorCode, ObjectType, Oid, Repository, Signature, StashFlags, Tree};
 use super::commit::Who;
 use super::integrate::{state, tree};
 use super::merge::{self, Side};
-use super::{Error, add, branch, name, shown, sparse, written};
+use super::{Error, add, branch, name, reset, shown, sparse, written};
 use crate::base::beneath::{Beneath, Kind, RelPath};
 use crate::project::workspace::sparse::Cone;
 
@@ -80,14 +80,18 @@ pub fn push(
         Err(error) if error.code() == ErrorCode::NotFound => return Err(Error::NothingToStash),
         made => made?,
     };
+    let stashed = repository.find_commit(made)?;
+    let base = stashed.parent(0)?;
     if sparse {
-        let stashed = repository.find_commit(made)?;
         if let Ok(new) = stashed.parent(2) {
             remove_all(repository, files, &new.tree()?, &RelPath::root())?;
         }
-        branch::tree(repository, stashed.parent(0)?.as_object(), true)?;
+        branch::tree(repository, base.as_object(), true)?;
         sparse::tidy(repository)?;
     }
+    // libgit2 leaves an entry alone whose file is as it should be.
+    reset::restore_index(repository, Some(&base), &[RelPath::root()])?;
+    drop((base, stashed));
     Ok(made)
 }
 

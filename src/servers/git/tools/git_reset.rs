@@ -192,6 +192,27 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn what_is_staged_goes_though_its_file_is_as_it_was() {
+        let team = team().await;
+        let first = save(&team, "a", "1").await;
+        for undo in [
+            ("git_reset", json!({"mode": "hard"})),
+            ("git_checkout", json!({"target": first, "force": true})),
+            (
+                "git_stash",
+                json!({"action": "push", "include_untracked": true}),
+            ),
+        ] {
+            write(&team, "a", "2");
+            ok(&team, "git_add", json!({"paths": ["a"]})).await;
+            write(&team, "a", "1");
+            ok(&team, undo.0, undo.1).await;
+            let status = ok(&team, "git_status", json!({})).await;
+            assert_eq!(status["clean"], true, "{}: {status}", undo.0);
+        }
+    }
+
+    #[tokio::test]
     async fn a_hard_reset_writes_nothing_through_a_link() {
         let team = team().await;
         save(&team, "d/x", "1").await;
