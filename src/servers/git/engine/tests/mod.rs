@@ -3,6 +3,7 @@
 mod changes;
 mod fidelity;
 mod history;
+mod parts;
 mod safety;
 
 use std::path::PathBuf;
@@ -10,7 +11,7 @@ use std::path::PathBuf;
 use git2::{Oid, Repository};
 
 use super::*;
-use crate::base::beneath::RelPath;
+use crate::base::beneath::{Beneath, RelPath};
 use crate::base::ids::{AgentId, ProjectId, RepoName};
 use crate::project::workspace::{TreeId, Workspaces};
 use commit::{Committed, Wanted, Who};
