@@ -56,7 +56,7 @@ async fn hubs() -> (Hub, Hub, Value) {
         commit(&forge, path, &format!("{path}\n")).await;
     }
     call(&forge, "create_pull_request", json!({"title": "all"})).await;
-    let merge = json!({"number": 1, "method": "rebase"});
+    let merge = json!({"number": 1, "method": "merge"});
     call(&forge, "merge_pull_request", merge).await;
     let (token, _) = forge.token(&["demo"], &["ann"], &["git:read"]).await;
     let host = forge.main.strip_prefix("http://").unwrap().to_owned();
