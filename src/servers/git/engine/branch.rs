@@ -274,18 +274,16 @@ fn bring(repository: &Repository, target: &Object<'_>, how: How) -> Result<(), E
     let tree = target.peel_to_tree()?;
     let paths = sparse::differing(repository, &tree, how == How::Force)?;
     if how == How::FilesAlone {
+        // What somebody put aside comes back, wherever it was.
         sparse::bring_in(repository, paths.clone())?;
+        let part = Part::whole(paths);
+        return part.check_out(|here| check_out(repository, target, how, Some(here)));
     }
     let part = Part::of(repository, paths)?;
     if how == How::Safe {
         part.refuse_staged(repository, &tree)?;
     }
-    if !part.here.is_empty() {
-        check_out(repository, target, how, Some(&part.here))?;
-    }
-    if how == How::FilesAlone {
-        return Ok(());
-    }
+    part.check_out(|here| check_out(repository, target, how, Some(here)))?;
     part.note(repository, &tree)
 }
 

@@ -6,11 +6,11 @@ use std::os::unix::ffi::OsStrExt as _;
 use std::path::Path;
 
 use git2::build::CheckoutBuilder;
-use git2::{Diff, Index, Repository, Status, Tree};
+use git2::{Diff, Index, Repository, Tree};
 
 use super::integrate::tree;
 use super::merge::Side;
-use super::{Error, add, name};
+use super::{Error, add, name, status};
 use crate::base::beneath::{Beneath, Error as FileError, RelPath};
 use crate::project::workspace::sparse::{Cone, Sight, index, is_marked, set_mark};
 
@@ -67,7 +67,7 @@ pub fn is_all_left_out(index: &Index, path: &RelPath) -> bool {
 #[derive(Debug, Default)]
 pub struct Part {
     /// Those whose files are brought.
-    pub here: Paths,
+    here: Paths,
     /// Those that are left out: the index alone follows.
     aside: Paths,
 }
@@ -76,14 +76,27 @@ impl Part {
     /// Parts `paths`.
     pub fn of(repository: &Repository, paths: Paths) -> Result<Self, Error> {
         let Some(cone) = Cone::read(repository)? else {
-            return Ok(Self {
-                here: paths,
-                aside: Paths::new(),
-            });
+            return Ok(Self::whole(paths));
         };
         let mut sight = Sight::new(&cone, repository);
         let (aside, here) = paths.into_iter().partition(|path| sight.lacks(path));
         Ok(Self { here, aside })
+    }
+
+    /// All of `paths`, whether a worktree holds them or not.
+    pub fn whole(paths: Paths) -> Self {
+        Self {
+            here: paths,
+            aside: Paths::new(),
+        }
+    }
+
+    /// Has the files brought; libgit2 would take no paths for all.
+    pub fn check_out(&self, bring: impl FnOnce(&Paths) -> Result<(), Error>) -> Result<(), Error> {
+        if self.here.is_empty() {
+            return Ok(());
+        }
+        bring(&self.here)
     }
 
     /// Refuses what is staged where files are left out and would be lost with `target`.
@@ -232,20 +245,24 @@ pub fn tidy(repository: &Repository) -> Result<(), Error> {
     let (Some(cone), Some(top)) = (Cone::read(repository)?, repository.workdir()) else {
         return Ok(());
     };
-    let files = Beneath::open(top)?;
     settle(repository, true)?;
-    for entry in index(repository)?.iter() {
-        if cone.holds(&entry.path) || is_marked(&entry) {
-            continue;
-        }
-        let Some(path) = std::str::from_utf8(&entry.path)
-            .ok()
-            .and_then(|path| RelPath::parse(path).ok())
-        else {
-            continue;
-        };
-        let status = repository.status_file(Path::new(path.as_str()));
-        if status.is_ok_and(|status| status == Status::CURRENT) {
+    let index = index(repository)?;
+    let more = index.iter().filter(|entry| !is_marked(entry));
+    let more = more.filter(|entry| !cone.holds(&entry.path));
+    let more: BTreeSet<String> = more
+        .filter_map(|entry| String::from_utf8(entry.path).ok())
+        .collect();
+    if more.is_empty() {
+        return Ok(());
+    }
+    let changed = status::status(repository, &[], true)?.into_iter();
+    let changed: BTreeSet<String> = changed
+        .flat_map(|item| [Some(item.path), item.from])
+        .flatten()
+        .collect();
+    let files = Beneath::open(top)?;
+    for path in more.difference(&changed) {
+        if let Ok(path) = RelPath::parse(path) {
             remove(&files, &path)?;
         }
     }

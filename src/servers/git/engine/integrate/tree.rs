@@ -267,15 +267,15 @@ fn force(
 ) -> Result<(), Error> {
     let part = Part::of(repository, paths)?;
     let index = repository.index()?;
-    let mut options = CheckoutBuilder::new();
-    options.force().disable_pathspec_match(true);
-    for path in &part.here {
-        clear_way(&index, files, path)?;
-        options.path(path.as_slice());
-    }
-    if !part.here.is_empty() {
-        repository.checkout_tree(tree.as_object(), Some(&mut options))?;
-    }
+    part.check_out(|here| {
+        let mut options = CheckoutBuilder::new();
+        options.force().disable_pathspec_match(true);
+        for path in here {
+            clear_way(&index, files, path)?;
+            options.path(path.as_slice());
+        }
+        Ok(repository.checkout_tree(tree.as_object(), Some(&mut options))?)
+    })?;
     part.note(repository, tree)
 }
 

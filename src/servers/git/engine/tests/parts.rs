@@ -7,9 +7,11 @@ use crate::project::workspace::sparse::Cone;
 use integrate::{FastForward, Outcome, Work};
 use reset::Mode;
 
-const PATHS: [&str; 5] = ["in/a", "in/b/c", "top", "out/a", "out/b/c"];
+const PATHS: [&str; 6] = ["in/a", "in/b/c", "top", "out/a", "out/b/c", "out/new"];
 /// Of those the ones that are held.
 const HELD: usize = 3;
+/// The ones that are there at first.
+const FIRST: usize = 5;
 
 #[derive(Debug, Clone)]
 enum Step {
@@ -113,7 +115,7 @@ fn merge(repo: &Repository, files: &Beneath, who: &Who, from: &str) -> Result<()
 fn rooms() -> [Room; 2] {
     [false, true].map(|part| {
         let room = Room::new();
-        for path in PATHS {
+        for path in &PATHS[..FIRST] {
             room.write(path, "0\n");
         }
         room.add(&["."]).unwrap();

@@ -248,6 +248,18 @@ async fn stashes_come_back_with_what_was_written_outside() {
         (text(&team, "docs/index"), text(&team, "docs/new")),
         ("2\n".to_owned(), "new\n".to_owned())
     );
+    // So does a new file that was staged and changed again.
+    ok(&team, "git_reset", json!({"mode": "hard"})).await;
+    std::fs::remove_file(root(&team).join("docs/new")).unwrap();
+    write(&team, "docs/more/new", "staged\n");
+    ok(&team, "git_add", json!({"paths": ["docs/more"]})).await;
+    write(&team, "docs/more/new", "changed\n");
+    ok(&team, "git_stash", json!({"action": "push"})).await;
+    clean(&team, &[]).await;
+    ok(&team, "git_stash", json!({"action": "pop"})).await;
+    assert_eq!(text(&team, "docs/more/new"), "changed\n");
+    ok(&team, "git_reset", json!({"mode": "hard"})).await;
+    ok(&team, "git_stash", json!({"action": "apply"})).await;
     // What was staged comes back staged.
     ok(&team, "git_add", json!({"paths": ["docs/index"]})).await;
     std::fs::remove_file(root(&team).join("docs/new")).unwrap();
