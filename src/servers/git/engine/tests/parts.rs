@@ -132,7 +132,7 @@ fn rooms() -> [Room; 2] {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 48, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 24, ..ProptestConfig::default() })]
 
     #[test]
     fn a_part_comes_to_the_same_commits_as_all(steps in prop::collection::vec(step(), 1..25)) {
