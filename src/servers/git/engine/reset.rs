@@ -33,7 +33,10 @@ pub fn reset(repository: &Repository, target: &Commit<'_>, mode: Mode) -> Result
     }
     match mode {
         Mode::Soft => repository.reset(target.as_object(), ResetType::Soft, None)?,
-        Mode::Mixed => repository.reset(target.as_object(), ResetType::Mixed, None)?,
+        Mode::Mixed => {
+            keep_files(repository, Some(target), &[RelPath::root()])?;
+            repository.reset(target.as_object(), ResetType::Mixed, None)?;
+        }
         Mode::Hard => {
             branch::tree(repository, target.as_object(), true)?;
             sparse::tidy(repository)?;
@@ -47,7 +50,21 @@ pub fn reset(repository: &Repository, target: &Commit<'_>, mode: Mode) -> Result
 /// Takes `paths` out of what is staged: they are in the index as they are in HEAD. Returns how many changed.
 pub fn unstage(repository: &Repository, paths: &[RelPath]) -> Result<usize, Error> {
     let head = name::head(repository)?;
+    keep_files(repository, head.as_ref(), paths)?;
     restore_index(repository, head.as_ref(), paths)
+}
+
+/// Brings the files that are left out of the tree and staged at and below `paths`, before they are those of `source` in the
+/// index: what was staged is in the files then.
+pub fn keep_files(
+    repository: &Repository,
+    source: Option<&Commit<'_>>,
+    paths: &[RelPath],
+) -> Result<(), Error> {
+    let source = source.map(Commit::tree).transpose()?;
+    let mut staged = sparse::staged(repository, source.as_ref())?;
+    staged.retain(|path| is_below(&shown(path), paths));
+    sparse::bring_in(repository, staged)
 }
 
 /// Makes `paths` in the index those of `source`. Returns how many changed.

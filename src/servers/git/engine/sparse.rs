@@ -182,16 +182,16 @@ pub fn differing(repository: &Repository, target: &Tree<'_>, local: bool) -> Res
     Ok(paths)
 }
 
-/// The paths at which the index differs from HEAD.
-pub fn staged(repository: &Repository) -> Result<Paths, Error> {
-    let head = name::head(repository)?
-        .map(|head| head.tree())
-        .transpose()?;
-    let index = index(repository)?;
+/// The paths at which the index differs from `tree`, where worktrees hold a part.
+pub fn staged(repository: &Repository, tree: Option<&Tree<'_>>) -> Result<Paths, Error> {
     let mut paths = Paths::new();
+    if Cone::read(repository)?.is_none() {
+        return Ok(paths);
+    }
+    let index = index(repository)?;
     collect(
         &mut paths,
-        &repository.diff_tree_to_index(head.as_ref(), Some(&index), None)?,
+        &repository.diff_tree_to_index(tree, Some(&index), None)?,
     );
     Ok(paths)
 }

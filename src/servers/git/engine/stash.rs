@@ -59,6 +59,7 @@ pub fn push(
     state::refuse(repository)?;
     let head = name::head(repository)?.ok_or(Error::Unborn)?.tree()?;
     refuse_links(repository, files, &head, &RelPath::root())?;
+    let staged = sparse::staged(repository, Some(&head))?;
     drop(head);
     let stasher: Signature<'static> = who.signature()?;
     let mut flags = if untracked {
@@ -70,7 +71,7 @@ pub fn push(
     if sparse {
         // libgit2 would check out what is left out too, and it reads what is staged from the files.
         flags |= StashFlags::KEEP_ALL;
-        sparse::bring_in(repository, sparse::staged(repository)?)?;
+        sparse::bring_in(repository, staged)?;
         add::save(&mut sparse::quiet_index(repository)?)?;
         repository.index()?.read(true)?;
     }

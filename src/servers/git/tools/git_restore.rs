@@ -86,6 +86,9 @@ impl Tool for GitRestore {
                         Some(source) => Some(source.clone()),
                         None => name::head(repository)?,
                     };
+                    if !worktree {
+                        reset::keep_files(repository, from.as_ref(), &paths)?;
+                    }
                     Some(reset::restore_index(repository, from.as_ref(), &paths)?)
                 } else {
                     None

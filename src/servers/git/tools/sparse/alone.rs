@@ -185,7 +185,9 @@ async fn every_reset_leaves_the_rest_out() {
     .await;
     ok(&team, "git_reset", json!({"revision": first})).await;
     let changed: Vec<String> = changes(&team).await.into_iter().map(|c| c.0).collect();
-    assert_eq!(changed, ["src/app/lib"]);
+    assert_eq!(changed, ["docs/index", "docs/new", "src/app/lib"]);
+    assert_eq!(text(&team, "docs/index"), "2\n");
+    std::fs::remove_file(root(&team).join("docs/new")).unwrap();
     ok(&team, "git_reset", json!({"mode": "hard"})).await;
     clean(&team, &[]).await;
     ok(
@@ -204,6 +206,8 @@ async fn every_reset_leaves_the_rest_out() {
     .await;
     ok(&team, "git_reset", json!({"paths": ["docs"]})).await;
     assert_eq!(staged(&team).await, ["src/app/lib"]);
+    assert_eq!(text(&team, "docs/new"), "new\n");
+    std::fs::remove_file(root(&team).join("docs/new")).unwrap();
     write(&team, "docs/guide/start", "local\n");
     ok(&team, "git_reset", json!({"mode": "hard"})).await;
     clean(&team, &[]).await;
