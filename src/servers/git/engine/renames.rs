@@ -140,7 +140,7 @@ impl Trees<'_> {
     ) -> Result<Vec<Raw>, Error> {
         let mut command = self.raw();
         if let Some(similarity) = similarity {
-            command = command.option("--find-renames=", similarity.to_owned());
+            command = command.option("--find-renames=", similarity);
         }
         let paths = paths.iter().filter(|path| !path.is_root());
         let said = self.trees(command).paths(paths).output(stop)?;
