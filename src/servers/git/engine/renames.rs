@@ -2,15 +2,12 @@
 //! long.
 
 mod first;
+mod lists;
 
-use std::fmt;
-use std::num::NonZeroUsize;
 use std::ops::ControlFlow;
-use std::path::PathBuf;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 
 use git2::{Delta, Oid, Repository};
-use lru::LruCache;
 
 use super::diff::{After, FileDiff, Format, PAGE_BYTES, Page};
 use super::status::Change;
@@ -18,39 +15,10 @@ use super::{Error, patch, shown};
 use crate::base::beneath::RelPath;
 use crate::servers::git::cli::{Command, Place, Program, Word};
 
+pub use lists::Lists;
+
 /// Most of a patch that is held at once, in bytes.
 const MAX_SECTION: usize = 16 << 20;
-
-/// Lists that are kept: the pages of a difference are asked for one after the other.
-const KEPT: usize = 16;
-/// Longer lists are not kept, in files.
-const MAX_KEPT: usize = 5000;
-
-/// A repository, two trees in it, and the paths that were compared.
-type Question = (PathBuf, Oid, Oid, Vec<RelPath>);
-
-/// Lists of files that differ, with their renames, of which the last ones are kept: what is asked of two trees has one
-/// answer for ever.
-pub struct Lists(Mutex<LruCache<Question, Arc<Vec<Raw>>>>);
-
-impl Default for Lists {
-    fn default() -> Self {
-        let kept = NonZeroUsize::new(KEPT).unwrap_or(NonZeroUsize::MIN);
-        Self(Mutex::new(LruCache::new(kept)))
-    }
-}
-
-impl fmt::Debug for Lists {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Lists").finish_non_exhaustive()
-    }
-}
-
-impl Lists {
-    fn kept(&self) -> MutexGuard<'_, LruCache<Question, Arc<Vec<Raw>>>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
 
 /// The two trees, and what of them is compared.
 #[derive(Clone, Copy)]
@@ -109,8 +77,8 @@ impl Trees<'_> {
         let all = |files| Listed { files, whole: true };
         let place = self.repository.commondir().to_owned();
         let question = (place, self.old, self.new, paths.to_vec());
-        if let Some(found) = lists.kept().get(&question) {
-            return Ok(all(Arc::clone(found)));
+        if let Some(found) = lists.get(&question) {
+            return Ok(all(found));
         }
         if let Some(enough) = enough
             && let Some(first) = self.first(paths, enough, stop)?
@@ -121,9 +89,7 @@ impl Trees<'_> {
             });
         }
         let found = Arc::new(self.look(paths, None, stop)?);
-        if found.len() <= MAX_KEPT {
-            lists.kept().put(question, Arc::clone(&found));
-        }
+        lists.put(question, &found);
         Ok(all(found))
     }
 
