@@ -173,7 +173,7 @@ impl World {
             .map(|posted| posted.json()["data"]["id"].as_i64().unwrap())
             .collect();
         assert!(places.is_sorted_by(|a, b| a < b), "{places:?}");
-        assert_eq!(posted[0].json()["type"], "issues.test");
+        assert_eq!(posted[0].json()["type"], "issues.run");
         one.stop.cancel();
         other.stop.cancel();
         one.webhooks
