@@ -186,7 +186,7 @@ fn reference(command: &str, tree: &Path) {
     }
     let before = family_cpu_us(peer.pid());
     for n in 0..TIMES {
-        let branch = json!({"branch_name": format!("reference/{n}"), "base_branch": "HEAD"});
+        let branch = json!({"branch_name": format!("reference/{n}"), "base_branch": "main"});
         peer.call("git_create_branch", &with(branch)[0]);
     }
     let each = 1e3 * f64::from(TIMES);
