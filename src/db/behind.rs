@@ -15,6 +15,7 @@ use std::{
 };
 
 use futures::future::BoxFuture;
+use rustix::fs::{FallocateFlags, fallocate};
 use serde::{Serialize, de::DeserializeOwned};
 use tokio::sync::{Notify, watch};
 
@@ -30,6 +31,8 @@ const HIGH: u64 = 10_000;
 const PATIENCE: Duration = Duration::from_secs(5);
 /// Bytes of a journal after which the next one is begun.
 const SEGMENT: u64 = 4 << 20;
+/// Bytes that an empty journal has ahead, so that it takes lines while the disk is full.
+const AHEAD: u64 = 256 << 10;
 /// After a failure, when to try again.
 const RETRY: Duration = Duration::from_secs(1);
 
@@ -238,6 +241,7 @@ impl<T> Shared<T> {
         if journal.pending.is_empty() && journal.size > 0 {
             journal.file.set_len(0)?;
             journal.size = 0;
+            reserve(&journal.file);
         }
         Ok(())
     }
@@ -298,11 +302,20 @@ fn create(path: &Path) -> io::Result<File> {
     if let Some(folder) = path.parent() {
         std::fs::create_dir_all(folder)?;
     }
-    OpenOptions::new()
+    let file = OpenOptions::new()
         .append(true)
         .create(true)
         .mode(0o600)
-        .open(path)
+        .open(path)?;
+    reserve(&file);
+    Ok(file)
+}
+
+/// Reserves room ahead. Where there is none, or the file system knows no such thing, the journal is as good as the disk has room.
+fn reserve(file: &File) {
+    if let Err(error) = fallocate(file, FallocateFlags::KEEP_SIZE, 0, AHEAD) {
+        tracing::debug!(%error, "no room is reserved for a journal");
+    }
 }
 
 /// The journal's older segment, which is being applied.
