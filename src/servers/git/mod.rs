@@ -12,6 +12,7 @@ pub mod remote;
 mod resources;
 mod review;
 mod routes;
+mod signing;
 pub mod store;
 pub mod tools;
 mod upkeep;
@@ -143,8 +144,10 @@ impl Git {
         let changed = tree(ctx, repo)?;
         let lock = self.workspaces.lock_tree(&changed).await;
         let rules = self.store.rules(&RepoKey::of(&changed)).await?;
+        let who = self.who(ctx);
         let locked = move |session: &Session, stop: &Stop| {
             let _lock = lock;
+            who.introduce(&session.repository)?;
             sparse::settle(&session.repository, true)?;
             let done = work(session, stop);
             sparse::settle(&session.repository, true)?;
@@ -225,6 +228,7 @@ impl ToolServer for Git {
             .add::<tools::git_pull::GitPull>()
             .add::<tools::git_push::GitPush>()
             .add::<tools::git_credential::GitCredential>()
+            .add::<tools::git_signing_key::GitSigningKey>()
             .add::<tools::git_export_tree::GitExportTree>();
     }
 }

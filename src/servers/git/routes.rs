@@ -26,6 +26,7 @@ pub(super) const ROUTES: &[Route] = &[
     Route::post("/api/v1/git/pull", "git_pull"),
     Route::post("/api/v1/git/push", "git_push"),
     Route::post("/api/v1/git/credentials", "git_credential"),
+    Route::post("/api/v1/git/signing-keys", "git_signing_key"),
     Route::post("/api/v1/git/pulls", "create_pull_request"),
     Route::get("/api/v1/git/pulls", "list_pull_requests"),
     Route::get("/api/v1/git/pulls/{number}", "get_pull_request"),

@@ -4,11 +4,13 @@ mod pulls;
 mod remotes;
 mod reviews;
 mod rules;
+mod signing;
 mod statuses;
 
 pub use pulls::{Close, NewPull, Patch, PullFilter, PullRow};
 pub use remotes::{CredentialRow, RemoteRow};
 pub use reviews::{CommentRow, NewReview, Remark, ReviewRow};
+pub use signing::SigningKeyRow;
 pub use statuses::StatusRow;
 
 use crate::{

@@ -1,9 +1,11 @@
 //! Committing the index.
 
-use git2::{Commit, Oid, Repository, Signature, Time};
+use std::fs;
+
+use git2::{Commit, ConfigLevel, Oid, Repository, Signature, Time};
 
 use super::integrate::state;
-use super::{Error, name, shown, status, written};
+use super::{Error, name, shown, sign::SigningKey, status, written};
 use crate::project::workspace::default_branch;
 
 /// What to commit.
@@ -19,6 +21,8 @@ pub struct Wanted {
     pub allow_empty: bool,
     /// Refuse unless HEAD is this commit, a prefix of at least 7 digits, or `unborn`.
     pub expected_head: Option<String>,
+    /// Signs it.
+    pub key: Option<SigningKey>,
 }
 
 /// Who commits, and when.
@@ -35,6 +39,19 @@ impl Who {
     pub fn signature(&self) -> Result<Signature<'static>, Error> {
         let time = Time::new(self.now.div_euclid(1000), 0);
         Ok(Signature::new(&self.name, &self.email, &time)?)
+    }
+
+    /// Lets the reflogs of `repository` name the agent, whose tree it is: libgit2 asks the config who moves a reference.
+    pub fn introduce(&self, repository: &Repository) -> Result<(), Error> {
+        let path = repository.path().join("config.identity");
+        let text = format!("[user]\n\tname = {}\n\temail = {}\n", self.name, self.email);
+        if fs::read_to_string(&path).ok().as_deref() != Some(&text) {
+            let staged = path.with_extension("new");
+            fs::write(&staged, &text)?;
+            fs::rename(&staged, &path)?;
+        }
+        let mut config = repository.config()?;
+        Ok(config.add_file(&path, ConfigLevel::Global, true)?)
     }
 }
 
@@ -82,37 +99,33 @@ pub fn commit(repository: &Repository, wanted: &Wanted, who: &Who) -> Result<Com
     }
     let signature = who.signature()?;
     let message = message(wanted, head.as_ref())?;
-    let id = match &head {
-        Some(old) if wanted.amend => {
-            let parents: Vec<_> = old.parents().collect();
-            let parents: Vec<_> = parents.iter().collect();
-            let author = old.author();
-            written::commit(repository, &author, &signature, &message, &tree, &parents)?;
-            old.amend(
-                Some("HEAD"),
-                None,
-                Some(&signature),
-                None,
-                Some(&message),
-                Some(&tree),
-            )?
-        }
-        _ => {
-            let parents: Vec<&Commit<'_>> = head.iter().collect();
-            written::commit(
-                repository, &signature, &signature, &message, &tree, &parents,
-            )?;
-            repository.commit(
-                Some("HEAD"),
-                &signature,
-                &signature,
-                &message,
-                &tree,
-                &parents,
-            )?
-        }
+    let amended = head.as_ref().filter(|_| wanted.amend);
+    let parents: Vec<_> = match amended {
+        Some(old) => old.parents().collect(),
+        None => head.iter().cloned().collect(),
     };
+    let id = written::commit(
+        repository,
+        &amended.map_or_else(|| signature.clone(), |old| old.author().to_owned()),
+        &signature,
+        &message,
+        &tree,
+        &parents.iter().collect::<Vec<_>>(),
+        wanted.key.as_ref(),
+    )?;
     let made = repository.find_commit(id)?;
+    let how = match (&head, amended) {
+        (None, _) => "commit (initial)",
+        (_, Some(_)) => "commit (amend)",
+        _ => "commit",
+    };
+    let summary = made.summary_bytes().map(shown).unwrap_or_default();
+    name::move_head(
+        repository,
+        head.as_ref().map(Commit::id),
+        id,
+        &format!("{how}: {summary}"),
+    )?;
     let stats = repository
         .diff_tree_to_tree(before_tree.as_ref(), Some(&tree), None)?
         .stats()?;
@@ -120,7 +133,7 @@ pub fn commit(repository: &Repository, wanted: &Wanted, who: &Who) -> Result<Com
         id,
         parents: made.parent_ids().collect(),
         branch: name::head_branch(repository)?,
-        summary: made.summary_bytes().map(shown).unwrap_or_default(),
+        summary,
         files: stats.files_changed(),
         insertions: stats.insertions(),
         deletions: stats.deletions(),

@@ -24,6 +24,7 @@ pub mod pull;
 pub mod reflog;
 pub mod renames;
 pub mod reset;
+pub mod sign;
 pub mod sparse;
 pub mod stash;
 pub mod status;

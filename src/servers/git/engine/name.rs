@@ -82,6 +82,24 @@ pub fn head_branch(repository: &Repository) -> Result<Option<String>, Error> {
     Ok(target.map(|name| name.strip_prefix("refs/heads/").unwrap_or(&name).to_owned()))
 }
 
+/// Moves HEAD's branch, or HEAD itself where it is on none, from `from` to `to`, unless somebody moved it meanwhile.
+pub fn move_head(
+    repository: &Repository,
+    from: Option<Oid>,
+    to: Oid,
+    why: &str,
+) -> Result<(), Error> {
+    let head = repository.find_reference("HEAD")?;
+    let name = head
+        .symbolic_target_bytes()
+        .map_or_else(|| "HEAD".to_owned(), super::shown);
+    match from {
+        Some(from) => repository.reference_matching(&name, to, true, from, why)?,
+        None => repository.reference(&name, to, false, why)?,
+    };
+    Ok(())
+}
+
 /// The local branch `name`, `None` when there is none.
 pub fn branch<'r>(repository: &'r Repository, name: &str) -> Result<Option<Branch<'r>>, Error> {
     check_branch(name)?;

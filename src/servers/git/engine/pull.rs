@@ -250,7 +250,7 @@ fn record(
     let message = git2::message_prettify(message, None)?;
     let parents: Vec<&Commit<'_>> = parents.iter().collect();
     let author = author.unwrap_or(&committer);
-    Ok(written::commit(
-        repository, author, &committer, &message, tree, &parents,
-    )?)
+    written::commit(
+        repository, author, &committer, &message, tree, &parents, None,
+    )
 }

@@ -7,12 +7,13 @@ use std::path::Path;
 
 use git2::{Commit, Error, Index, ObjectType, Oid, Repository, Signature, Tree};
 
+use super::sign::SigningKey;
 use crate::project::workspace::{self, sparse::Cone};
 
 /// Writes a commit. No reference moves.
 ///
 /// libgit2's own `git_commit_create` (1.9.7) answers an id all the same when the object could not be written, on a full disk for
-/// instance; its writer of objects says what is wrong. Where that function also moves HEAD, the object is written by this one before.
+/// instance; its writer of objects says what is wrong.
 pub fn commit(
     repository: &Repository,
     author: &Signature<'_>,
@@ -20,9 +21,14 @@ pub fn commit(
     message: &str,
     tree: &Tree<'_>,
     parents: &[&Commit<'_>],
-) -> Result<Oid, Error> {
+    key: Option<&SigningKey>,
+) -> Result<Oid, super::Error> {
     let text = repository.commit_create_buffer(author, committer, message, tree, parents)?;
-    repository.odb()?.write(ObjectType::Commit, &text)
+    let odb = repository.odb()?;
+    Ok(match key {
+        Some(key) => odb.write(ObjectType::Commit, &key.sign(&text)?)?,
+        None => odb.write(ObjectType::Commit, &text)?,
+    })
 }
 
 /// Writes the tree of `index`, which has no conflicts.
@@ -129,10 +135,10 @@ mod tests {
         // Where its directory would be made.
         let blocked = dir.path().join("objects").join(&id.to_string()[..2]);
         std::fs::write(&blocked, "").unwrap();
-        assert!(commit(&repository, &who, &who, "one", &tree, &[]).is_err());
+        assert!(commit(&repository, &who, &who, "one", &tree, &[], None).is_err());
         std::fs::remove_file(blocked).unwrap();
         assert_eq!(
-            commit(&repository, &who, &who, "one", &tree, &[]).unwrap(),
+            commit(&repository, &who, &who, "one", &tree, &[], None).unwrap(),
             id
         );
         assert!(repository.find_commit(id).is_ok());

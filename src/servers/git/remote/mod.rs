@@ -91,6 +91,12 @@ impl Git {
         sealed.map_err(ToolError::internal)
     }
 
+    /// What was sealed with the same name.
+    pub(super) fn unseal(&self, ctx: &Ctx, name: &str, sealed: &str) -> Result<String, ToolError> {
+        let secret = self.remotes.seal.open(sealed, &bound(ctx, name));
+        secret.map_err(ToolError::internal)
+    }
+
     /// The way to `remote`: checked, and with its password if it has one.
     pub(super) async fn way(&self, ctx: &Ctx, remote: &RemoteRow) -> Result<Way, ToolError> {
         let target = self.target(&remote.url).await?;
@@ -204,9 +210,9 @@ impl Git {
                 row.host
             )));
         }
-        let secret = self.remotes.seal.open(&row.sealed, &bound(ctx, name));
-        let secret = secret
-            .map_err(|error| ToolError::internal(error).hint("set it again with git_credential"))?;
+        let secret = self
+            .unseal(ctx, name, &row.sealed)
+            .map_err(|error| error.hint("set it again with git_credential"))?;
         Ok((row, secret))
     }
 }

@@ -34,7 +34,7 @@ pub struct Args {
     /// Refuse unless HEAD is this commit (its id, or at least 7 digits of it), or `unborn` before the first commit.
     #[garde(length(bytes, min = 1, max = 64))]
     pub expected_head: Option<String>,
-    /// Must be left out or false: the hub holds no key to sign with.
+    /// Sign it with the project's key, which git_signing_key makes.
     #[serde(default)]
     pub sign: bool,
 }
@@ -98,12 +98,6 @@ impl Tool for GitCommit {
         if args.message.is_none() && !args.amend {
             return Err(ToolError::invalid("/message", "is required"));
         }
-        if args.sign {
-            return Err(ToolError::invalid(
-                "/sign",
-                "the hub holds no key to sign commits with: leave it out",
-            ));
-        }
         let who = server.who(ctx);
         let wanted = Wanted {
             message: args.message,
@@ -111,6 +105,11 @@ impl Tool for GitCommit {
             amend: args.amend,
             allow_empty: args.allow_empty,
             expected_head: args.expected_head,
+            key: if args.sign {
+                Some(server.signing_key(ctx).await?)
+            } else {
+                None
+            },
         };
         server
             .change(ctx, args.repo, move |session, _| {
@@ -234,7 +233,6 @@ mod tests {
         for args in [
             json!({}),
             json!({"message": " "}),
-            json!({"message": "a", "sign": true}),
             json!({"message": "a\0b"}),
             json!({"message": "a", "co_authors": ["Bea"]}),
             json!({"message": "a", "co_authors": ["Bea <b@x>\nEvil: yes <c@x>"]}),

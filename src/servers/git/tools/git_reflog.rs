@@ -151,8 +151,14 @@ mod tests {
             ),
             (&json!(first), None, None)
         );
+        ok(&team, "git_reset", json!({"revision": first})).await;
+        let moved = ok(&team, "git_reflog", json!({"limit": 2})).await;
+        for item in moved["items"].as_array().unwrap() {
+            assert_eq!(item["who"], "ann <ann@demo.syndarix.local>", "{item}");
+        }
+        ok(&team, "git_reset", json!({"revision": second})).await;
         let branch = ok(&team, "git_reflog", json!({"branch": "agent/ann/work"})).await;
-        assert_eq!(branch["items"].as_array().unwrap().len(), 3);
+        assert_eq!(branch["items"].as_array().unwrap().len(), 5);
         assert_eq!(
             refused(&team, "git_reflog", json!({"branch": "nope"}))
                 .await

@@ -8,6 +8,7 @@ use crate::{
             Backend,
             diff::{self, After, Sides},
             name,
+            sign::{self, Checked},
         },
         fault,
         tools::git_diff::{Format, Item, three},
@@ -93,6 +94,9 @@ pub struct Output {
     pub committer: Person,
     /// The whole message, cut when very long.
     pub message: String,
+    /// Who signed it, if anybody did.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub signature: Option<Checked>,
     /// Files that differ from its first parent, in all.
     pub files_changed: usize,
     /// Lines added in all, unless there are too many files to sum up.
@@ -130,7 +134,7 @@ impl Tool for GitShow {
             ..args.clone()
         };
         let scope = ctx.scope().clone();
-        server
+        let (mut shown, signed) = server
             .look(ctx, args.repo, move |session, stop| {
                 let stop = || stop.is_set();
                 let commit = name::commit(
@@ -163,22 +167,29 @@ impl Tool for GitShow {
                     message.truncate(message.floor_char_boundary(MAX_MESSAGE));
                     message.push('…');
                 }
-                Ok(Output {
+                let signed = sign::signed(&session.repository, commit.id())?;
+                let shown = Output {
                     commit: commit.id().to_string(),
                     tree: commit.tree_id().to_string(),
                     parents: commit.parent_ids().map(|id| id.to_string()).collect(),
                     author: Person::of(&commit.author()),
                     committer: Person::of(&commit.committer()),
                     message,
+                    signature: None,
                     files_changed: totals.files,
                     insertions: totals.lines.map(|(insertions, _)| insertions),
                     deletions: totals.lines.map(|(_, deletions)| deletions),
                     items: page.items.into_iter().map(Item::from).collect(),
                     next_cursor: page.next.map(|next| paging::encode(&binding, &next)),
                     backend: found.backend(),
-                })
+                };
+                Ok((shown, signed))
             })
-            .await
+            .await?;
+        if let Some(signed) = signed {
+            shown.signature = Some(server.checked(ctx, &signed).await?);
+        }
+        Ok(shown)
     }
 }
 

@@ -36,6 +36,7 @@ pub mod git_resolve_conflict;
 pub mod git_restore;
 pub mod git_revert;
 pub mod git_show;
+pub mod git_signing_key;
 pub mod git_stash;
 pub mod git_status;
 pub mod git_tag;

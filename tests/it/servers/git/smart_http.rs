@@ -226,3 +226,35 @@ async fn people_clone_and_push_with_their_tokens_and_strangers_do_not() {
     );
     assert!(!hub.log().contains(&writer));
 }
+
+#[tokio::test]
+async fn a_clone_checks_who_signed() {
+    let there = |program: &str| Command::new(program).arg("--version").output().is_ok();
+    if !there("git") || !there("ssh-keygen") {
+        eprintln!("there is no git or no ssh-keygen here: nothing was tested");
+        return;
+    }
+    let hub = Hub::start().await;
+    hub.project("demo", &["ann"]).await;
+    call(&hub, "git_init", json!({})).await;
+    let plain = commit(&hub, "a.txt", "one").await;
+    let keys = call(&hub, "git_signing_key", json!({"action": "create"})).await;
+    let signed = json!({"message": "signed", "allow_empty": true, "sign": true});
+    let signed = call(&hub, "git_commit", signed).await;
+    let signed = signed["commit"].as_str().unwrap();
+    let dir = tempfile::tempdir().unwrap();
+    let at = dir.path();
+    let (reader, _) = hub.token(&["demo"], &["ann"], &["git:read"]).await;
+    done(at, &["clone", "--bare", &address(&hub, &reader), "tree"]);
+    let signers = at.join("signers");
+    std::fs::write(&signers, keys["allowed_signers"].as_str().unwrap()).unwrap();
+    let file = format!("gpg.ssh.allowedSignersFile={}", signers.display());
+    let check = |commit| git(&at.join("tree"), &["-c", &file, "verify-commit", commit]);
+    let good = check(signed);
+    let said = String::from_utf8_lossy(&good.stderr);
+    assert!(good.status.success(), "{said}");
+    assert!(said.starts_with("Good \"git\" signature for "), "{said}");
+    assert!(!check(&plain).status.success());
+    let strict = done(&at.join("tree"), &["fsck", "--strict"]);
+    assert_eq!(strict, "");
+}

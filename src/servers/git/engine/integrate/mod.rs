@@ -137,7 +137,15 @@ fn record_merge<'w>(
         repository.find_commit(state.current)?,
     );
     let message = git2::message_prettify(state.message.as_str(), None)?;
-    let id = written::commit(repository, &who, &who, &message, &tree, &[ours, &theirs])?;
+    let id = written::commit(
+        repository,
+        &who,
+        &who,
+        &message,
+        &tree,
+        &[ours, &theirs],
+        None,
+    )?;
     Ok(repository.find_commit(id)?)
 }
 
@@ -308,17 +316,7 @@ fn land(work: &Work<'_>, state: &State, tip: &Commit<'_>) -> Result<(), Error> {
 /// Moves the tree, and HEAD's branch or HEAD itself, from `from` to `to`.
 fn move_to(work: &Work<'_>, from: &Commit<'_>, to: &Commit<'_>, why: &str) -> Result<(), Error> {
     branch::tree(work.repository, to.as_object(), false)?;
-    set_head(work.repository, from.id(), to.id(), why)
-}
-
-fn set_head(repository: &Repository, from: Oid, to: Oid, why: &str) -> Result<(), Error> {
-    match name::head_branch(repository)? {
-        Some(branch) => {
-            repository.reference_matching(&format!("refs/heads/{branch}"), to, true, from, why)?;
-        }
-        None => repository.set_head_detached(to)?,
-    }
-    Ok(())
+    name::move_head(work.repository, Some(from.id()), to.id(), why)
 }
 
 /// Stops at the conflicts in `index` with what tree and HEAD are at, `ours`.

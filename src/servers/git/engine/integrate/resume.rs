@@ -3,7 +3,7 @@
 use super::super::{Error, merge, name, written};
 use super::sequence;
 use super::state::{self, Kind, State};
-use super::{Outcome, Work, go_on, record_merge, set_head, tree};
+use super::{Outcome, Work, go_on, record_merge, tree};
 
 /// The one of `kind` that is under way.
 fn under_way(work: &Work<'_>, kind: Kind) -> Result<State, Error> {
@@ -36,7 +36,7 @@ pub fn proceed(work: &Work<'_>, kind: Kind, message: Option<&str>) -> Result<Out
             message.clone_into(&mut state.message);
         }
         let made = record_merge(work, &state, tree, &head)?;
-        set_head(repository, head.id(), made.id(), "merge")?;
+        name::move_head(repository, Some(head.id()), made.id(), "merge")?;
         state::clear(repository)?;
         return Ok(Outcome::Done {
             head: made.id(),
@@ -45,7 +45,7 @@ pub fn proceed(work: &Work<'_>, kind: Kind, message: Option<&str>) -> Result<Out
     }
     let tip = match sequence::record(repository, &mut state, tree, &head, work.who)? {
         Some(made) => {
-            set_head(repository, head.id(), made.id(), kind.tool())?;
+            name::move_head(repository, Some(head.id()), made.id(), kind.tool())?;
             made
         }
         None => head,
@@ -82,7 +82,9 @@ pub(super) fn undo(work: &Work<'_>, state: &State) -> Result<Outcome, Error> {
     let head = name::head(repository)?.ok_or(Error::Unborn)?;
     match (&state.branch, state.kind) {
         (Some(branch), Kind::Rebase) => repository.set_head(&format!("refs/heads/{branch}"))?,
-        _ if head.id() != original.id() => set_head(repository, head.id(), original.id(), "abort")?,
+        _ if head.id() != original.id() => {
+            name::move_head(repository, Some(head.id()), original.id(), "abort")?;
+        }
         _ => {}
     }
     state::clear(repository)?;

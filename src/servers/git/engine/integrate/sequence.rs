@@ -86,7 +86,15 @@ pub fn record<'r>(
         (author, shown(commit.message_raw_bytes()))
     };
     let tree = repository.find_tree(tree)?;
-    let id = written::commit(repository, &author, &committer, &message, &tree, &[tip])?;
+    let id = written::commit(
+        repository,
+        &author,
+        &committer,
+        &message,
+        &tree,
+        &[tip],
+        None,
+    )?;
     state.made.push(id);
     Ok(Some(repository.find_commit(id)?))
 }
