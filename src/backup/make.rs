@@ -23,13 +23,15 @@ pub const FOLDER: &str = "backups";
 /// Parts of one that is being made.
 const PARTIAL: &str = ".partial-";
 /// What is made anew, says who runs, or is no part of the hub's state.
-const LEFT_OUT: [&str; 6] = [
+const LEFT_OUT: [&str; 7] = [
     FOLDER,
     UNFINISHED,
     "index",
     "hub.lock",
     "hub.addr",
     "audit.head",
+    // Keys and sockets of what runs now.
+    "tmp",
 ];
 
 /// Makes backups of a data directory. Cheap to clone.

@@ -28,7 +28,7 @@ use clap::{CommandFactory, Parser, Subcommand};
 use self::exit::Exit;
 use crate::{
     config::{Settings, Source},
-    servers::git::remote::askpass,
+    servers::git::remote::{askpass, ssh},
 };
 
 /// Seven MCP servers for a team of AI agents, in one process.
@@ -125,11 +125,17 @@ enum ToolsCommand {
 
 /// Runs the program.
 pub fn main() -> ExitCode {
-    // git starts its askpass with a question and nothing else: the variable says what it is started for.
+    // git starts its askpass with a question and nothing else, and its ssh as it would start ssh: a variable says what it is
+    // started for.
     if let Some(socket) = std::env::var_os(askpass::SOCKET) {
         let question = std::env::args().nth(1).unwrap_or_default();
         let told = askpass::ask(socket.as_ref(), &question, &mut std::io::stdout());
         return told.map_or(ExitCode::FAILURE, |()| ExitCode::SUCCESS);
+    }
+    if let Some(directory) = std::env::var_os(ssh::exec::DIRECTORY) {
+        let error = ssh::exec::replace(directory.as_ref(), std::env::args_os().skip(1));
+        out::error(&format!("ssh could not be started: {error}"));
+        return ExitCode::FAILURE;
     }
     let cli = Cli::parse();
     if let Some(Command::SuperviseStep { args }) = &cli.command {

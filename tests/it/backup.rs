@@ -342,6 +342,8 @@ async fn backups_are_for_administrators_and_hold_no_other_backup() {
         .request(&token, "POST", "/api/v1/backups", Value::Null)
         .await;
     assert_eq!(status, 403);
+    fs::create_dir_all(hub.data().join("tmp/ssh_1")).unwrap();
+    fs::write(hub.data().join("tmp/ssh_1/key"), "secret").unwrap();
     let make = async || hub.admin("POST", "/api/v1/backups", Value::Null).await;
     let (status, first) = make().await;
     assert_eq!(status, 201, "{first}");
@@ -356,7 +358,7 @@ async fn backups_are_for_administrators_and_hold_no_other_backup() {
     for entry in archive.entries().unwrap() {
         let entry = entry.unwrap();
         let path = entry.path().unwrap().into_owned();
-        let out = ["backups", "index", "hub.lock", "hub.addr"];
+        let out = ["backups", "index", "hub.lock", "hub.addr", "tmp"];
         assert!(!out.iter().any(|name| path.starts_with(name)), "{path:?}");
     }
     assert_eq!(hub.audit("tool=create_backup").await.len(), 3);

@@ -5,10 +5,11 @@ use std::{env, path::PathBuf};
 use super::{Finding, Patient};
 use crate::{
     access::ServerId,
-    servers::git::cli::{Missing, Program},
+    servers::git::cli::{Missing, Program, locate},
 };
 
 const GIT: &str = "git";
+const SSH: &str = "ssh";
 const BUBBLEWRAP: &str = "bubblewrap";
 
 pub fn check(patient: &Patient) -> Vec<Finding> {
@@ -16,6 +17,7 @@ pub fn check(patient: &Patient) -> Vec<Finding> {
     let mut found = Vec::new();
     if servers.common(ServerId::Git).enabled {
         found.push(git(&servers.git.program));
+        found.push(ssh(&servers.git.remotes.ssh_program));
     }
     if servers.common(ServerId::Cicd).enabled {
         found.push(bubblewrap());
@@ -31,6 +33,18 @@ fn git(name: &str) -> Finding {
             GIT,
             format!("{missing}: no remotes can be used, and large repositories are slow"),
             "install git 2.45 or newer, or name it in servers.git.program",
+        ),
+    }
+}
+
+fn ssh(name: &str) -> Finding {
+    match locate(name) {
+        Some(path) => Finding::ok(SSH, path.display().to_string()),
+        None if name.is_empty() => Finding::ok(SSH, "servers.git.remotes.ssh_program turns it off"),
+        None => Finding::warning(
+            SSH,
+            format!("there is no program {name:?}: remotes cannot be reached by ssh"),
+            "install OpenSSH's client, or name it in servers.git.remotes.ssh_program",
         ),
     }
 }

@@ -156,8 +156,8 @@ async fn get(policy: &Policy, url: &Url) -> Result<Response, Refused> {
         .map_err(|error| unreachable(&error))
 }
 
-/// The addresses of `host` that may be gone to.
-async fn resolve(
+/// The addresses of `host` that may be gone to at `port`.
+pub async fn resolve(
     allowed_private: &[String],
     host: &str,
     port: u16,

@@ -37,6 +37,9 @@ pub struct RemotesConfig {
     pub allowed_hosts: Vec<String>,
     /// Where private addresses are meant, as `host:port`; plain http is allowed there and nowhere else.
     pub allowed_private: Vec<String>,
+    /// OpenSSH's client, for addresses with ssh: a name on the hub's `PATH` or a path. When it is empty or not there, they are
+    /// not gone to.
+    pub ssh_program: String,
     /// Certificates (PEM) to trust instead of the system's.
     pub ca_file: Option<std::path::PathBuf>,
     /// Longest clone, fetch or push, in seconds.
@@ -48,6 +51,7 @@ impl Default for RemotesConfig {
         Self {
             allowed_hosts: Vec::new(),
             allowed_private: Vec::new(),
+            ssh_program: "ssh".into(),
             ca_file: None,
             max_seconds: 900,
         }

@@ -33,7 +33,7 @@ use engine::{commit::Who, renames::Lists, sparse};
 use remote::Remotes;
 use upkeep::Upkeep;
 
-pub use config::Config;
+pub use config::{Config, RemotesConfig};
 use model::Rule;
 use store::{GitStore, RepoKey};
 
@@ -77,12 +77,13 @@ impl Git {
                 None
             }
         };
+        let remotes = Remotes::open(&host.data, &config.remotes.ssh_program)?;
         Ok(Self {
             config,
             workspaces: host.workspaces.clone(),
             store: GitStore::new(host.db.clone()),
             upkeep: Upkeep::start(host, program.as_ref()),
-            remotes: Remotes::open(&host.data)?,
+            remotes,
             lists: Arc::default(),
             program,
         })

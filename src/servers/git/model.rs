@@ -17,6 +17,16 @@ words! {
 }
 
 words! {
+    /// What opens a repository elsewhere.
+    CredentialKind {
+        /// A password or token, for https.
+        Password = "password",
+        /// A private key, for ssh.
+        SshKey = "ssh_key",
+    }
+}
+
+words! {
     /// What a review comes to.
     Verdict {
         /// It may be merged as it is.

@@ -288,7 +288,14 @@ async fn elsewhere(store: &GitStore) {
         name: "forge".into(),
         host: "forge.example".into(),
         username: "bot".into(),
+        kind: if sealed == "s2" {
+            "ssh_key"
+        } else {
+            "password"
+        }
+        .into(),
         sealed: sealed.into(),
+        fingerprint: (sealed == "s2").then(|| "SHA256:x".into()),
     };
     for sealed in ["s1", "s2"] {
         store

@@ -82,6 +82,7 @@ pub struct Command {
     words: Vec<Word>,
     paths: Option<Vec<OsString>>,
     variables: Vec<(OsString, OsString)>,
+    absent: Vec<&'static str>,
 }
 
 impl Command {
@@ -97,6 +98,7 @@ impl Command {
             words: Vec::new(),
             paths: None,
             variables: Vec::new(),
+            absent: Vec::new(),
         }
     }
 
@@ -167,6 +169,13 @@ impl Command {
         self
     }
 
+    /// A variable that its environment is not to have.
+    #[must_use]
+    pub fn without(mut self, name: &'static str) -> Self {
+        self.absent.push(name);
+        self
+    }
+
     /// The transports it may use, such as `https` and `ssh`. Without this: none.
     #[must_use]
     pub fn protocols(self, names: &[&str]) -> Self {
@@ -200,6 +209,9 @@ impl Command {
             .process_group(0);
         if let Some(tree) = &self.place.work_tree {
             process.env("GIT_WORK_TREE", tree);
+        }
+        for name in &self.absent {
+            process.env_remove(name);
         }
         process.envs(self.variables.iter().map(|(name, value)| (name, value)));
         process

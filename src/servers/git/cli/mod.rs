@@ -19,7 +19,7 @@ mod tests;
 use std::io;
 
 pub use command::{Command, Limits, Place};
-pub use program::{Missing, Program};
+pub use program::{Missing, Program, locate};
 pub use stream::Running;
 pub use word::{BadWord, Word};
 

@@ -93,7 +93,8 @@ impl Program {
     }
 }
 
-fn locate(name: &str) -> Option<PathBuf> {
+/// The program `name`, a name on the hub's `PATH` or an absolute path.
+pub fn locate(name: &str) -> Option<PathBuf> {
     let given = Path::new(name);
     if given.is_absolute() {
         return given.is_file().then(|| given.to_owned());

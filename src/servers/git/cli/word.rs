@@ -77,7 +77,6 @@ impl Word {
             && !rest.is_empty()
             && !rest.starts_with('-')
             && !host.starts_with('-')
-            && !url.contains("::")
             && !url.chars().any(|c| c.is_control() || c.is_whitespace());
         if fits {
             Ok(Self(url.into()))
@@ -155,6 +154,7 @@ mod tests {
         for fine in [
             "https://host/a.git",
             "ssh://git@host:22/a.git",
+            "ssh://git@[::1]/a.git",
             "http://127.0.0.1:9/x",
         ] {
             assert!(Word::url(fine).is_ok(), "{fine}");
@@ -162,6 +162,7 @@ mod tests {
         for bad in [
             "ext::sh -c x",
             "ext::https://host",
+            "https::ssh://host",
             "host:path",
             "/etc",
             "-u://x",

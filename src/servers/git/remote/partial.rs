@@ -143,7 +143,8 @@ impl Git {
 impl Way {
     /// `command` with all that it needs to go to [`ORIGIN`] by that name.
     pub fn named(&self, command: Command) -> Command {
-        let url = self.url.as_os_str().to_string_lossy();
+        let url = self.url();
+        let url = url.as_os_str().to_string_lossy();
         let origin = command
             .setting("remote.origin.url", &url)
             .word(Word::origin());

@@ -1,9 +1,10 @@
 //! Repositories elsewhere, and the sealed credentials that open them.
 
-use super::{GitStore, RepoKey};
+use super::{GitStore, RepoKey, strange};
 use crate::{
     base::{clock::Millis, ids::ProjectId},
     on_db, on_tx,
+    servers::git::model::CredentialKind,
     tool::ToolError,
 };
 
@@ -23,12 +24,24 @@ pub struct RemoteRow {
 pub struct CredentialRow {
     /// What it is called.
     pub name: String,
-    /// The host, with its port if it is not https's own, that may be told.
+    /// The host, with its port if it is not the scheme's own, that may be told.
     pub host: String,
     /// The user.
     pub username: String,
+    /// A [`CredentialKind`]'s word.
+    pub kind: String,
     /// The sealed secret.
     pub sealed: String,
+    /// Of a key: its public half's fingerprint.
+    pub fingerprint: Option<String>,
+}
+
+impl CredentialRow {
+    /// What it is.
+    pub fn kind(&self) -> Result<CredentialKind, ToolError> {
+        CredentialKind::from_word(&self.kind)
+            .ok_or_else(|| strange("git_credential.kind", &self.kind))
+    }
 }
 
 impl GitStore {
@@ -87,7 +100,7 @@ impl GitStore {
 
     /// The credentials of a project, by name.
     pub async fn credentials(&self, project: &ProjectId) -> Result<Vec<CredentialRow>, ToolError> {
-        let sql = "select name, host, username, sealed from git_credential where project_id = $1 order by name";
+        let sql = "select name, host, username, kind, sealed, fingerprint from git_credential where project_id = $1 order by name";
         Ok(
             on_db!(&self.db, pool => sqlx::query_as(sql).bind(project.as_str()).fetch_all(pool).await)?,
         )
@@ -102,15 +115,15 @@ impl GitStore {
         now: Millis,
     ) -> Result<(), ToolError> {
         let (project, by) = (project.clone(), by.to_owned());
-        let sql = "insert into git_credential (project_id, name, host, username, sealed, updated_by, updated_ms) \
-                   values ($1, $2, $3, $4, $5, $6, $7) on conflict (project_id, name) do update set host = excluded.host, \
-                   username = excluded.username, sealed = excluded.sealed, updated_by = excluded.updated_by, \
-                   updated_ms = excluded.updated_ms";
+        let sql = "insert into git_credential (project_id, name, host, username, kind, sealed, fingerprint, updated_by, updated_ms) \
+                   values ($1, $2, $3, $4, $5, $6, $7, $8, $9) on conflict (project_id, name) do update set \
+                   host = excluded.host, username = excluded.username, kind = excluded.kind, sealed = excluded.sealed, \
+                   fingerprint = excluded.fingerprint, updated_by = excluded.updated_by, updated_ms = excluded.updated_ms";
         self.db
             .write(move |mut tx| {
                 Box::pin(async move {
                     on_tx!(tx, c => sqlx::query(sql).bind(project.as_str()).bind(&new.name).bind(&new.host).bind(&new.username)
-                        .bind(&new.sealed).bind(&by).bind(now).execute(&mut **c).await.map(|_| ()))?;
+                        .bind(&new.kind).bind(&new.sealed).bind(&new.fingerprint).bind(&by).bind(now).execute(&mut **c).await.map(|_| ()))?;
                     Ok(())
                 })
             })

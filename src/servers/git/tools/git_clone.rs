@@ -29,12 +29,12 @@ pub struct GitClone;
 #[serde(deny_unknown_fields)]
 #[garde(allow_unvalidated)]
 pub struct Args {
-    /// Its address, `https://…`, without credentials.
+    /// Its address, `https://…` or `ssh://…` (also as `git@host:path`), without credentials.
     #[garde(length(bytes, min = 1, max = 2_048))]
     pub url: String,
     /// What the repository is called in the project; `main` when left out. It must not have commits yet.
     pub repo: Option<RepoName>,
-    /// The credential that opens it, by its name in git_credential.
+    /// The credential that opens it, by its name in git_credential. ssh needs one with a key.
     pub credential: Option<RepoName>,
     /// Only so many of the newest commits of each branch; all when left out.
     #[garde(range(min = 1, max = 1_000_000))]
@@ -95,7 +95,7 @@ impl Tool for GitClone {
         let cone = cone(&args.sparse_paths)?;
         let row = RemoteRow {
             name: ORIGIN.to_owned(),
-            url: args.url,
+            url: remote::normal(args.url),
             credential: args.credential.map(|name| name.to_string()),
         };
         let way = server.way(ctx, &row).await?;

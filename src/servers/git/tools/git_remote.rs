@@ -1,7 +1,7 @@
 //! `git_remote`: the names of repositories elsewhere.
 
 use crate::{
-    servers::git::{Git, review, store::RemoteRow},
+    servers::git::{Git, remote, review, store::RemoteRow},
     tool::prelude::*,
 };
 
@@ -19,10 +19,10 @@ pub struct Args {
     pub action: Action,
     /// The remote's name, such as `origin`. Required but to list.
     pub name: Option<RepoName>,
-    /// Its address, `https://…`, without credentials. Required to add and to set.
+    /// Its address, `https://…` or `ssh://…` (also as `git@host:path`), without credentials. Required to add and to set.
     #[garde(length(bytes, min = 1, max = 2_048))]
     pub url: Option<String>,
-    /// The credential that opens it, by its name in git_credential; none when left out.
+    /// The credential that opens it, by its name in git_credential; none when left out. ssh needs one with a key.
     pub credential: Option<RepoName>,
 }
 
@@ -92,7 +92,7 @@ impl Tool for GitRemote {
                 let new = args.action == Action::Add;
                 let row = RemoteRow {
                     name: name.clone(),
-                    url,
+                    url: remote::normal(url),
                     credential,
                 };
                 let by = ctx.agent().as_str();
@@ -131,7 +131,7 @@ mod tests {
     use serde_json::json;
 
     use super::super::testing::{ok, refused, team};
-    use crate::tool::Code;
+    use crate::{servers::git::remote::ssh::samples, tool::Code};
 
     #[tokio::test]
     async fn where_nobody_should_go_is_no_remote() {
@@ -141,8 +141,14 @@ mod tests {
             "file:///etc",
             "/etc/passwd",
             "--upload-pack=touch",
-            "ssh://git@93.184.216.34/x",
-            "git@93.184.216.34:x/y",
+            "ssh://git@127.0.0.1/x",
+            "git@127.0.0.1:x/y",
+            "ssh://git@169.254.169.254/x",
+            "ssh://git:secret@93.184.216.34/x",
+            "git:secret@93.184.216.34:x",
+            "ssh://-oProxyCommand=touch/x",
+            "ssh://git@93.184.216.34/-x",
+            "git@93.184.216.34:-x",
             "http://93.184.216.34/x",
             "https://127.0.0.1/x",
             "https://[::1]/x",
@@ -165,6 +171,77 @@ mod tests {
             ok(&team, "git_remote", json!({})).await["remotes"],
             json!([])
         );
+    }
+
+    #[tokio::test]
+    async fn remotes_by_ssh_are_shown_in_one_form() {
+        let team = team().await;
+        for (name, url) in [
+            ("long", "ssh://git@93.184.216.34:22/a/b.git"),
+            ("short", "git@93.184.216.34:a/b.git"),
+        ] {
+            let add = json!({"action": "add", "name": name, "url": url});
+            ok(&team, "git_remote", add).await;
+        }
+        let now = ok(&team, "git_remote", json!({})).await;
+        for one in now["remotes"].as_array().unwrap() {
+            assert_eq!(one["url"], "ssh://git@93.184.216.34/a/b.git");
+        }
+        // Without a key it is not gone to.
+        let fetch = json!({"remote": "short"});
+        let error = refused(&team, "git_fetch", fetch).await;
+        assert_eq!(error.code, Code::Forbidden);
+        assert!(
+            error.message.contains("opened by a key"),
+            "{}",
+            error.message
+        );
+    }
+
+    #[tokio::test]
+    async fn a_credential_of_another_kind_host_or_user_opens_nothing() {
+        let team = team().await;
+        let keep = |name: &str, host: &str, key: bool| {
+            let mut args = json!({"action": "set", "name": name, "host": host, "username": "git"});
+            if key {
+                args["private_key"] = samples::ED25519.into();
+                args["known_hosts"] = samples::ED25519_PUBLIC.into();
+            } else {
+                args["secret"] = "hunter2".into();
+            }
+            args
+        };
+        for args in [
+            keep("password", "93.184.216.34", false),
+            keep("key", "93.184.216.34", true),
+            keep("other", "forge.example", true),
+        ] {
+            ok(&team, "git_credential", args).await;
+        }
+        for (url, credential, says) in [
+            ("ssh://git@93.184.216.34/x", "password", "is a password"),
+            ("https://93.184.216.34/x", "key", "is a key for ssh"),
+            ("ssh://git@93.184.216.34/x", "other", "is for forge.example"),
+            (
+                "ssh://git@93.184.216.34:2222/x",
+                "key",
+                "not for 93.184.216.34:2222",
+            ),
+            ("ssh://bob@93.184.216.34/x", "key", "not for bob"),
+        ] {
+            let set =
+                json!({"action": "add", "name": "origin", "url": url, "credential": credential});
+            ok(&team, "git_remote", set).await;
+            let error = refused(&team, "git_fetch", json!({})).await;
+            assert_eq!(error.code, Code::Forbidden, "{}", error.message);
+            assert!(error.message.contains(says), "{url}: {}", error.message);
+            ok(
+                &team,
+                "git_remote",
+                json!({"action": "remove", "name": "origin"}),
+            )
+            .await;
+        }
     }
 
     #[tokio::test]

@@ -5,4 +5,6 @@ mod partial;
 mod remotes;
 mod smart_http;
 mod sparse;
+mod ssh;
+mod sshd;
 mod team;
