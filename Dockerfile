@@ -6,7 +6,7 @@ COPY . .
 RUN cargo build --release --locked
 
 FROM debian:bookworm-slim
-RUN apt-get update && apt-get install -y --no-install-recommends ca-certificates git bash \
+RUN apt-get update && apt-get install -y --no-install-recommends ca-certificates git openssh-client bash \
     && rm -rf /var/lib/apt/lists/* \
     && useradd --system --uid 10001 --home-dir /var/lib/syndarix --create-home syndarix
 COPY --from=build /src/target/release/syndarix /usr/local/bin/syndarix
