@@ -250,12 +250,18 @@ fn missing_programs_are_found() {
     let mut text = Settings::default().text();
     text = text.replace(
         "[servers.git]\n",
-        "[servers.git]\nprogram = \"no-such-git\"\n",
+        "[servers.git]\nprogram = \"no-such-git\"\nremotes.ssh_program = \"no-such-ssh\"\n",
     );
     fs::write(dir.path().join("config.toml"), text).unwrap();
     let (code, found) = doctor(dir.path(), &[]);
     assert_eq!(code, 0, "a hub runs without");
     one(&found, "git", "warning", &["no-such-git", "install git"]);
+    one(
+        &found,
+        "ssh",
+        "warning",
+        &["no-such-ssh", "install OpenSSH"],
+    );
     // Whether bubblewrap is there depends on the machine; that it is looked for does not.
     assert!(found.iter().any(|f| f["check"] == "bubblewrap"));
 }

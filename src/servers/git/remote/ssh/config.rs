@@ -103,15 +103,11 @@ impl Drop for Prepared {
 }
 
 fn text(address: &Address, user: &str, ip: IpAddr) -> String {
-    let mut text = format!(
-        "HostName {ip}\nPort {}\nUser {user}\nHostKeyAlias {}\n",
-        address.port,
-        address.bare_host()
-    );
-    for (name, value) in SETTINGS {
-        text.push_str(&format!("{name} {value}\n"));
-    }
-    text
+    let (port, name) = (address.port, address.bare_host());
+    let place = format!("HostName {ip}\nPort {port}\nUser {user}\nHostKeyAlias {name}\n");
+    let settings = SETTINGS.iter();
+    let settings = settings.map(|(name, value)| format!("{name} {value}\n"));
+    std::iter::once(place).chain(settings).collect()
 }
 
 /// Removes the directories below `near` that a dead hub left; says how many.
