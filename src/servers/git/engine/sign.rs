@@ -188,7 +188,7 @@ mod tests {
     use git2::{ObjectType, Signature, Time};
 
     use super::*;
-    use crate::servers::git::engine::written;
+    use crate::servers::git::{engine::written, remote::ssh::samples};
 
     /// A commit of `git commit -S` (2.47, OpenSSH 9.2) in an empty repository, and its key.
     const FOREIGN: &[u8] = include_bytes!("tests/signed.commit");
@@ -271,10 +271,14 @@ mod tests {
 
     #[test]
     fn keys_that_cannot_sign_are_refused() {
-        let encrypted = include_str!("tests/encrypted.key");
-        assert_eq!(SigningKey::read(encrypted).unwrap_err(), BadKey::Encrypted);
-        let ecdsa = include_str!("tests/ecdsa.key");
-        assert!(matches!(SigningKey::read(ecdsa), Err(BadKey::Kind(_))));
+        assert_eq!(
+            SigningKey::read(samples::ENCRYPTED).unwrap_err(),
+            BadKey::Encrypted
+        );
+        assert!(matches!(
+            SigningKey::read(samples::ECDSA),
+            Err(BadKey::Kind(_))
+        ));
         for none in [
             "",
             "x",
