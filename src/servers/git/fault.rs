@@ -104,6 +104,13 @@ pub(super) fn of(error: Error) -> ToolError {
             .hint("nothing was changed: read the file again and make the patch anew")
             .details(json!({ "path": path })),
         Error::NoWorktree(agent) => ToolError::not_found("worktree", agent).hint("git_worktree(action: \"list\") shows them"),
+        Error::Contradiction(commit, ..) => ToolError::conflict(said)
+            .hint("name `bad` by its commit: HEAD moves with git_checkout; and take the commit out of all lists but one")
+            .details(json!({ "commit": commit.to_string() })),
+        Error::BadBeforeGood(commit) => ToolError::conflict(said)
+            .hint("the fault was mended on the way to the good one, which git_bisect does not look for, or good and bad are mixed up")
+            .details(json!({ "commit": commit.to_string() })),
+        Error::NothingToBisect => ToolError::conflict(said).hint("leave `paths` out, or name others: the fault came from elsewhere"),
         Error::Cli(error) => of_cli(error),
         Error::Unsafe(_) => ToolError::conflict(said),
         Error::TooLarge(_) => ToolError::too_large(said),

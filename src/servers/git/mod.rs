@@ -207,6 +207,7 @@ impl ToolServer for Git {
             .add::<tools::protect_branch::ProtectBranch>()
             .add::<tools::set_commit_status::SetCommitStatus>()
             .add::<tools::git_blame::GitBlame>()
+            .add::<tools::git_bisect::GitBisect>()
             .add::<tools::git_grep::GitGrep>()
             .add::<tools::git_compare::GitCompare>()
             .add::<tools::git_reflog::GitReflog>()

@@ -5,6 +5,7 @@
 
 pub mod add;
 pub mod apply;
+pub mod bisect;
 pub mod blame;
 pub mod blob;
 pub mod branch;
@@ -159,6 +160,12 @@ pub enum Error {
     PatchMisses { path: String, why: String },
     #[error("agent {0:?} has no worktree of this repository")]
     NoWorktree(String),
+    #[error("{0} is both {1} and {2}")]
+    Contradiction(Oid, &'static str, &'static str),
+    #[error("the bad commit {0} comes before a good one")]
+    BadBeforeGood(Oid),
+    #[error("no commit that leads to the bad one and not to a good one changes these paths")]
+    NothingToBisect,
     #[error("stopped")]
     Stopped,
     #[error(transparent)]

@@ -4,6 +4,7 @@ pub mod create_pull_request;
 pub mod get_pull_request;
 pub mod git_add;
 pub mod git_apply_patch;
+pub mod git_bisect;
 pub mod git_blame;
 pub mod git_branch;
 pub mod git_checkout;
