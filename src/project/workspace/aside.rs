@@ -17,14 +17,24 @@ pub enum Shelf {
     Snapshots,
     /// What is being unpacked.
     Staging,
+    /// Files of submodules that its tree does not have at the moment.
+    Submodules,
 }
 
 impl Shelf {
+    pub(super) const ALL: [Self; 4] = [
+        Self::Trash,
+        Self::Snapshots,
+        Self::Staging,
+        Self::Submodules,
+    ];
+
     pub(super) fn name(self) -> &'static str {
         match self {
             Self::Trash => "trash",
             Self::Snapshots => "snapshots",
             Self::Staging => "staging",
+            Self::Submodules => "submodules",
         }
     }
 }

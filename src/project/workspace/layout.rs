@@ -57,7 +57,7 @@ pub(super) fn aside(data: &Path, tree: &TreeId, shelf: Shelf) -> PathBuf {
 
 /// The directories of a project that count to its quota.
 pub(super) fn counted(data: &Path, of: &ProjectId) -> Vec<PathBuf> {
-    ["workspaces", "trash", "snapshots"]
+    ["workspaces", "trash", "snapshots", "submodules"]
         .iter()
         .map(|name| project(data, of).join(name))
         .collect()
@@ -76,7 +76,7 @@ pub(super) fn trees_with(data: &Path, shelf: Shelf) -> Vec<TreeId> {
 
 /// The trees that have files, of their own or aside.
 pub(super) fn trees(data: &Path) -> Vec<TreeId> {
-    let shelves = [Shelf::Trash, Shelf::Snapshots, Shelf::Staging].map(Shelf::name);
+    let shelves = Shelf::ALL.map(Shelf::name);
     let folders = shelves.into_iter().chain(["workspaces"]);
     folders
         .flat_map(|folder| trees_below(data, folder))

@@ -4,7 +4,7 @@
 //! <data>/projects/<project>/repos/<repo>.git               bare, server-only
 //! <data>/projects/<project>/repos/<repo>.git/worktrees/<agent>   HEAD and index of that agent's tree
 //! <data>/projects/<project>/workspaces/<agent>/<repo>/     the agent's files, nothing else
-//! <data>/projects/<project>/{trash,snapshots,staging}/<agent>/<repo>/   the hub's own, beside that agent's tree
+//! <data>/projects/<project>/{trash,snapshots,staging,submodules}/<agent>/<repo>/   the hub's own, beside that agent's tree
 //! <data>/projects/<project>/runs/<run>/work                trees exported for runs
 //! ```
 //!
@@ -15,6 +15,7 @@ mod aside;
 mod layout;
 mod leftovers;
 mod locks;
+pub mod modules;
 mod pipes;
 mod repository;
 mod settings;
@@ -31,7 +32,7 @@ use std::io;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use crate::base::beneath::{self, Beneath};
+use crate::base::beneath::{self, Beneath, RelPath};
 use crate::base::clock::Millis;
 use crate::base::ids::{AgentId, BadName, ProjectId, RepoName};
 use crate::project::Scope;
@@ -134,6 +135,12 @@ impl Workspaces {
     /// Waits for the right to change the files of `tree`. Held across one tool call; readers do not take it.
     pub async fn lock_tree(&self, tree: &TreeId) -> TreeGuard {
         self.0.locks.tree(layout::tree(&self.0.data, tree)).await
+    }
+
+    /// Waits for the right to fetch into the store of the submodule at `path`. Keeps nobody else from anything.
+    pub async fn lock_submodule(&self, tree: &TreeId, path: &RelPath) -> TreeGuard {
+        let bare = layout::bare(&self.0.data, &tree.project, &tree.repo);
+        self.0.locks.tree(modules::store_in(&bare, path)).await
     }
 
     /// The right to change `tree`, if nobody else has it.

@@ -135,7 +135,7 @@ pub(super) fn open(git_dir: &Path, bare: &Path) -> Result<Repository, Error> {
 }
 
 /// The whole configuration of a repository. Nothing else is ever written there.
-fn configure(bare: &Path) -> Result<(), Error> {
+pub(super) fn configure(bare: &Path) -> Result<(), Error> {
     let mut config = Config::open(&bare.join("config"))?;
     config.set_bool("core.bare", true)?;
     config.set_bool("core.logAllRefUpdates", true)?;

@@ -4,7 +4,7 @@ use std::io::ErrorKind;
 use std::path::Path;
 
 use super::repository::sync_directory;
-use super::{Error, TreeId, Workspaces, layout};
+use super::{Error, Shelf, TreeId, Workspaces, layout};
 use crate::base::ids::{AgentId, ProjectId, RepoName};
 
 /// One agent's tree.
@@ -68,6 +68,7 @@ impl Workspaces {
         let _short = self.lock_repository(&tree.project, &tree.repo);
         // The admin directory first: without it the files are nobody's and are adopted by the next use.
         remove(&layout::admin(&bare, &tree.agent))?;
+        remove(&layout::aside(&self.0.data, tree, Shelf::Submodules))?;
         remove(&layout::tree(&self.0.data, tree))
     }
 }

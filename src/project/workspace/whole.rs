@@ -28,9 +28,8 @@ impl Family {
     /// The directories of its trees, and those beside them, below the data directory.
     pub fn trees(&self) -> Vec<PathBuf> {
         let data = Path::new("");
-        let shelves = [Shelf::Trash, Shelf::Snapshots, Shelf::Staging];
         let of = |tree: TreeId| {
-            let aside = shelves.map(|shelf| layout::aside(data, &tree, shelf));
+            let aside = Shelf::ALL.map(|shelf| layout::aside(data, &tree, shelf));
             aside.into_iter().chain([layout::tree(data, &tree)])
         };
         self.ids().flat_map(of).collect()
