@@ -67,6 +67,16 @@ pub(super) fn of(error: Error) -> ToolError {
         Error::NoSuchPath(path) => ToolError::not_found("path", path).hint("git_list_tree shows the files of a commit"),
         Error::IsDirectory(_) => ToolError::invalid("/path", said).hint("list it with git_list_tree"),
         Error::IsSubmodule(_) | Error::Binary(_) => ToolError::invalid("/path", said),
+        Error::InSubmodule { .. } => ToolError::invalid("/paths", said)
+            .hint("commit it there; git_submodule(action: \"set\") then stages the submodule's new commit here"),
+        Error::NotFetched(_) => ToolError::conflict(said).hint("bring it with git_submodule(action: \"update\")"),
+        Error::SubmoduleChanges(paths) => ToolError::conflict(said)
+            .hint("move them elsewhere, or pass force: true to lose them")
+            .details(json!({ "paths": paths })),
+        Error::SubmoduleProblem { path, .. } => ToolError::conflict(said)
+            .hint("mend .gitmodules and stage it with git_add, or name other paths")
+            .details(json!({ "path": path })),
+        Error::NoSubmodule(path) => ToolError::not_found("submodule", path).hint("git_submodule(action: \"list\") shows them"),
         Error::NoLine(_) => ToolError::invalid("/start_line", said),
         Error::BadPattern(_) => ToolError::invalid("/pattern", said).hint("or pass literal: true to search for the text as it is"),
         Error::BadTag(_) => ToolError::invalid("/name", said),

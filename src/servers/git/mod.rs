@@ -29,7 +29,7 @@ use crate::{
 };
 
 use cli::Program;
-use engine::{commit::Who, renames::Lists, sparse};
+use engine::{commit::Who, renames::Lists, sparse, submodule};
 use remote::Remotes;
 use upkeep::Upkeep;
 
@@ -149,9 +149,13 @@ impl Git {
         let locked = move |session: &Session, stop: &Stop| {
             let _lock = lock;
             who.introduce(&session.repository)?;
-            sparse::settle(&session.repository, true)?;
+            let settle = || {
+                sparse::settle(&session.repository, true)?;
+                submodule::way::settle(&session.repository)
+            };
+            settle()?;
             let done = work(session, stop);
-            sparse::settle(&session.repository, true)?;
+            settle()?;
             done
         };
         let done = self.run(ctx, changed.clone(), rules, locked).await;
@@ -231,6 +235,7 @@ impl ToolServer for Git {
             .add::<tools::git_push::GitPush>()
             .add::<tools::git_credential::GitCredential>()
             .add::<tools::git_signing_key::GitSigningKey>()
+            .add::<tools::git_submodule::GitSubmodule>()
             .add::<tools::git_export_tree::GitExportTree>();
     }
 }

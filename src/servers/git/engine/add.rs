@@ -8,7 +8,7 @@ use std::path::Path;
 
 use git2::{Delta, DiffOptions, Index, Repository};
 
-use super::{Error, shown, sparse};
+use super::{Error, shown, sparse, submodule};
 use crate::base::beneath::{Beneath, Error as FileError, Kind, Links, RelPath};
 
 /// Stages what changed at or below `paths`: new, modified and deleted files. Returns the paths that changed in the index.
@@ -76,6 +76,12 @@ fn check(
         return Ok(());
     }
     let tracked = is_tracked(index, path);
+    if let Some(submodule) = submodule::around(index, path).filter(|link| link != path) {
+        return Err(Error::InSubmodule {
+            path: path.to_string(),
+            submodule: submodule.to_string(),
+        });
+    }
     let left_out = || {
         if sparse::is_all_left_out(index, path) {
             return Err(Error::LeftOut(path.to_string()));

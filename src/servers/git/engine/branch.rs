@@ -10,7 +10,7 @@ use git2::{
 
 use super::integrate::state;
 use super::sparse::{self, Part, Paths};
-use super::{Error, name, reset, shown};
+use super::{Error, name, reset, shown, submodule};
 use crate::base::beneath::{Beneath, Kind, RelPath};
 use crate::base::ids::AgentId;
 use crate::project::workspace::sparse::Cone;
@@ -313,6 +313,7 @@ fn check_out(
         }
         true
     });
+    submodule::way::make(repository, &target.peel_to_tree()?, paths)?;
     let done = repository.checkout_tree(target, Some(&mut options));
     drop(options);
     match done {

@@ -4,6 +4,7 @@ use git2::{Commit, ObjectType, Repository, Tree};
 
 use super::{Error, shown};
 use crate::base::beneath::{Beneath, MAX_DEPTH, RelPath};
+use crate::project::workspace::modules;
 
 /// What was written.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -16,7 +17,7 @@ const LINK: i32 = 0o120_000;
 const EXECUTABLE: i32 = 0o100_755;
 
 /// Writes the files of `commit` below `into`, an empty directory: content as it is in the repository, the executable
-/// bit, symbolic links that stay inside. Submodules become empty directories.
+/// bit, symbolic links that stay inside. Of submodules those are written that were fetched; others become empty directories.
 ///
 /// # Errors
 /// [`Error::Unsafe`] for links that lead outside and for names such as `.git` or `..`; [`Error::TooLarge`] above
@@ -29,47 +30,113 @@ pub fn export(
     stop: &dyn Fn() -> bool,
 ) -> Result<Exported, Error> {
     let mut export = Export {
-        repository,
+        parent: repository,
         most,
         stop,
         done: Exported::default(),
     };
-    export.tree(&commit.tree()?, into, &RelPath::root())?;
+    export.tree(repository, &commit.tree()?, into, &RelPath::root())?;
     Ok(export.done)
 }
 
 struct Export<'e> {
-    repository: &'e Repository,
+    /// Seen from which the paths are.
+    parent: &'e Repository,
     most: u64,
     stop: &'e dyn Fn() -> bool,
     done: Exported,
 }
 
+/// Whether [`export`] would write the files of `commit`; nothing is written.
+pub fn check(
+    repository: &Repository,
+    commit: &Commit<'_>,
+    most: u64,
+    stop: &dyn Fn() -> bool,
+) -> Result<(), Error> {
+    let odb = repository.odb()?;
+    let (mut bytes, mut waiting) = (0, vec![(RelPath::root(), commit.tree()?)]);
+    while let Some((at, tree)) = waiting.pop() {
+        if stop() {
+            return Err(Error::Stopped);
+        }
+        for entry in &tree {
+            let (_, path) = names(&entry, &at)?;
+            match entry.kind() {
+                Some(ObjectType::Tree) => waiting.push((path, repository.find_tree(entry.id())?)),
+                Some(ObjectType::Blob) => {
+                    bytes += odb.read_header(entry.id())?.0 as u64;
+                    if bytes > most {
+                        return Err(Error::TooLarge(most));
+                    }
+                    if entry.filemode() == LINK {
+                        target(repository.find_blob(entry.id())?.content(), &path)?;
+                    }
+                }
+                _ => {}
+            }
+        }
+    }
+    Ok(())
+}
+
+/// The name of an entry of the directory `at`, and its path.
+fn names(entry: &git2::TreeEntry<'_>, at: &RelPath) -> Result<(RelPath, RelPath), Error> {
+    let shown_name = shown(entry.name_bytes());
+    let unsafe_name = || {
+        Error::Unsafe(format!(
+            "the tree holds the name {shown_name:?}, which is not safe to write"
+        ))
+    };
+    let text = entry.name().map_err(|_| unsafe_name())?;
+    let name = RelPath::parse(text).map_err(|_| unsafe_name())?;
+    if name.as_str() != text || text.contains('/') {
+        return Err(unsafe_name());
+    }
+    let path = at.join(text).map_err(|_| unsafe_name())?;
+    Ok((name, path))
+}
+
+/// Where the link at `path` leads, which is in the tree.
+fn target<'c>(content: &'c [u8], path: &RelPath) -> Result<&'c str, Error> {
+    let target = std::str::from_utf8(content).ok();
+    let inside = target.filter(|target| stays_inside(target, path.components().count() - 1));
+    inside.ok_or_else(|| Error::Unsafe(format!("the link {path} leads outside of the tree")))
+}
+
 impl Export<'_> {
-    fn tree(&mut self, tree: &Tree<'_>, into: &Beneath, at: &RelPath) -> Result<(), Error> {
+    fn tree(
+        &mut self,
+        repository: &Repository,
+        tree: &Tree<'_>,
+        into: &Beneath,
+        at: &RelPath,
+    ) -> Result<(), Error> {
         for entry in tree {
             if (self.stop)() {
                 return Err(Error::Stopped);
             }
-            let shown_name = shown(entry.name_bytes());
-            let unsafe_name = || {
-                Error::Unsafe(format!(
-                    "the tree holds the name {shown_name:?}, which is not safe to write"
-                ))
-            };
-            let text = entry.name().map_err(|_| unsafe_name())?;
-            let name = RelPath::parse(text).map_err(|_| unsafe_name())?;
-            if name.as_str() != text || text.contains('/') {
-                return Err(unsafe_name());
-            }
-            let path = at.join(text).map_err(|_| unsafe_name())?;
+            let (name, path) = names(&entry, at)?;
             match entry.kind() {
                 Some(ObjectType::Tree) => {
                     let below = into.make_directory(&name)?;
-                    self.tree(&self.repository.find_tree(entry.id())?, &below, &path)?;
+                    self.tree(
+                        repository,
+                        &repository.find_tree(entry.id())?,
+                        &below,
+                        &path,
+                    )?;
                 }
-                Some(ObjectType::Blob) => self.blob(&entry, into, &name, &path)?,
-                _ => drop(into.make_directory(&name)?),
+                Some(ObjectType::Blob) => self.blob(repository, &entry, into, &name, &path)?,
+                _ => {
+                    let below = into.make_directory(&name)?;
+                    let store = modules::store(self.parent, &path)?;
+                    if let Some(store) = &store
+                        && let Ok(commit) = store.find_commit(entry.id())
+                    {
+                        self.tree(store, &commit.tree()?, &below, &path)?;
+                    }
+                }
             }
         }
         Ok(())
@@ -77,24 +144,20 @@ impl Export<'_> {
 
     fn blob(
         &mut self,
+        repository: &Repository,
         entry: &git2::TreeEntry<'_>,
         into: &Beneath,
         name: &RelPath,
         path: &RelPath,
     ) -> Result<(), Error> {
-        let (size, _) = self.repository.odb()?.read_header(entry.id())?;
+        let (size, _) = repository.odb()?.read_header(entry.id())?;
         self.done.bytes += size as u64;
         if self.done.bytes > self.most {
             return Err(Error::TooLarge(self.most));
         }
-        let blob = self.repository.find_blob(entry.id())?;
+        let blob = repository.find_blob(entry.id())?;
         if entry.filemode() == LINK {
-            let outside = || Error::Unsafe(format!("the link {path} leads outside of the tree"));
-            let target = std::str::from_utf8(blob.content()).map_err(|_| outside())?;
-            if !stays_inside(target, path.components().count() - 1) {
-                return Err(outside());
-            }
-            into.make_link(name, target)?;
+            into.make_link(name, target(blob.content(), path)?)?;
         } else {
             into.make_file(name, blob.content(), entry.filemode() == EXECUTABLE)?;
         }

@@ -29,6 +29,7 @@ pub mod sign;
 pub mod sparse;
 pub mod stash;
 pub mod status;
+pub mod submodule;
 pub mod tag;
 pub mod when;
 pub mod worktree;
@@ -112,6 +113,16 @@ pub enum Error {
     IsDirectory(String),
     #[error("{0} is a submodule, whose files are in another repository")]
     IsSubmodule(String),
+    #[error("{path} is in the submodule {submodule}, whose files belong to another repository")]
+    InSubmodule { path: String, submodule: String },
+    #[error("the commit {0} of the submodule was not fetched")]
+    NotFetched(Oid),
+    #[error("files of submodules would be lost")]
+    SubmoduleChanges(Vec<String>),
+    #[error("the submodule {path} cannot be brought: {why}")]
+    SubmoduleProblem { path: String, why: String },
+    #[error("{0} is no submodule")]
+    NoSubmodule(String),
     #[error("{0} is a binary file, which has no lines")]
     Binary(String),
     #[error("the file has {0} lines")]

@@ -7,7 +7,7 @@ use std::path::Path;
 use git2::{Commit, Repository, ResetType, Tree};
 
 use super::integrate::{state, tree};
-use super::{Error, branch, name, shown, sparse};
+use super::{Error, branch, name, shown, sparse, submodule};
 use crate::base::beneath::{Beneath, RelPath};
 
 /// What a reset takes along.
@@ -144,6 +144,12 @@ pub fn restore_files(
         .force()
         .disable_pathspec_match(true)
         .update_index(source.is_none());
+    let stays = |path: &Path| {
+        wanted
+            .get_path(path, 0)
+            .is_some_and(|entry| submodule::is_link(&entry))
+    };
+    submodule::way::make_for(repository, &stays, Some(&touched))?;
     for path in &touched {
         tree::clear_way(&index, files, path)?;
         options.path(path.as_slice());

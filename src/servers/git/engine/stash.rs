@@ -7,7 +7,7 @@ use git2::{ErrorCode, ObjectType, Oid, Repository, Signature, StashFlags, Tree};
 use super::commit::Who;
 use super::integrate::{state, tree};
 use super::merge::{self, Side};
-use super::{Error, add, branch, name, reset, shown, sparse, written};
+use super::{Error, add, branch, name, reset, shown, sparse, submodule, written};
 use crate::base::beneath::{Beneath, Kind, RelPath};
 use crate::project::workspace::sparse::Cone;
 
@@ -60,6 +60,7 @@ pub fn push(
     let head = name::head(repository)?.ok_or(Error::Unborn)?.tree()?;
     refuse_links(repository, files, &head, &RelPath::root())?;
     let staged = sparse::staged(repository, Some(&head))?;
+    submodule::way::make(repository, &head, None)?;
     drop(head);
     let stasher: Signature<'static> = who.signature()?;
     let mut flags = if untracked {

@@ -1,10 +1,13 @@
 //! What differs between HEAD, the index and the tree.
 
-use git2::{Delta, Index, Repository, Status, StatusEntry, StatusOptions};
+use std::path::Path;
+
+use git2::{Delta, DiffOptions, FileMode, Index, Repository, Status, StatusEntry, StatusOptions};
 use schemars::JsonSchema;
 use serde::Serialize;
 
-use super::{Backend, Error, porcelain, shown, sparse};
+use super::reset::is_below;
+use super::{Backend, Error, name, porcelain, shown, sparse, submodule};
 use crate::base::beneath::RelPath;
 use crate::servers::git::cli::Program;
 
@@ -70,10 +73,10 @@ pub fn all(
     // The program sees what the index on the disk says.
     let unsaved = sparse::settle(repository, may_write)?;
     match git {
-        Some(git) if !unsaved && repository.index()?.len() > MANY_FILES => Ok((
-            porcelain::status(repository, git, paths, may_write, stop)?,
-            Backend::Git,
-        )),
+        Some(git) if !unsaved && repository.index()?.len() > MANY_FILES => {
+            let items = porcelain::status(repository, git, paths, may_write, stop)?;
+            Ok((with_links(repository, paths, items)?, Backend::Git))
+        }
         _ => Ok((status(repository, paths, true)?, Backend::Libgit2)),
     }
 }
@@ -104,6 +107,60 @@ pub fn status(
     let items = statuses.iter().filter_map(|entry| item(&index, &entry));
     let mut items: Vec<Item> = items.collect();
     items.sort_by(|a, b| a.path.cmp(&b.path));
+    with_links(repository, paths, items)
+}
+
+/// `items` with the submodules of which something is staged: neither of the two is asked for them, because both would look for a
+/// repository among the files.
+fn with_links(
+    repository: &Repository,
+    paths: &[RelPath],
+    mut items: Vec<Item>,
+) -> Result<Vec<Item>, Error> {
+    let head = name::head(repository)?
+        .map(|head| head.tree())
+        .transpose()?;
+    let index = repository.index()?;
+    let file = Path::new(submodule::FILE);
+    let of_head = head
+        .as_ref()
+        .is_some_and(|head| head.get_path(file).is_ok());
+    if !of_head && index.get_path(file, 0).is_none() {
+        return Ok(items);
+    }
+    let mut options = DiffOptions::new();
+    options.include_typechange(true);
+    let diff = repository.diff_tree_to_index(head.as_ref(), Some(&index), Some(&mut options))?;
+    for delta in diff.deltas() {
+        let (old, new) = (delta.old_file(), delta.new_file());
+        let is_link = [&old, &new]
+            .iter()
+            .any(|side| side.mode() == FileMode::Commit);
+        let path = new.path_bytes().or(old.path_bytes()).map(shown);
+        let (true, Some(path)) = (is_link, path) else {
+            continue;
+        };
+        if !paths.is_empty() && !is_below(&path, paths) {
+            continue;
+        }
+        let staged = Change::of_delta(delta.status());
+        match items.binary_search_by(|item| item.path.cmp(&path)) {
+            Ok(at) => {
+                if let Some(item) = items.get_mut(at) {
+                    item.staged = item.staged.or(staged);
+                }
+            }
+            Err(at) => items.insert(
+                at,
+                Item {
+                    path,
+                    staged,
+                    unstaged: None,
+                    from: None,
+                },
+            ),
+        }
+    }
     Ok(items)
 }
 

@@ -3,6 +3,7 @@
 pub mod askpass;
 pub mod partial;
 pub mod ssh;
+pub mod submodules;
 mod target;
 mod transfer;
 mod way;

@@ -9,6 +9,7 @@ use crate::{
             integrate::{Kind, state},
             name,
             status::{self, Change},
+            submodule,
         },
         fault, tree,
     },
@@ -92,6 +93,10 @@ pub struct Output {
     pub untracked: usize,
     /// The files, by path.
     pub items: Vec<Item>,
+    /// Submodules whose files are those of another commit than the one that is staged, the first 50: git_submodule brings the
+    /// right ones, and tells what changed in them.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub submodules: Vec<String>,
     /// Pass as `cursor` for the next page, when there is one.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub next_cursor: Option<String>,
@@ -174,6 +179,10 @@ impl Tool for GitStatus {
                     staged,
                     unstaged,
                     untracked,
+                    submodules: submodule::behind(&session.repository)?
+                        .into_iter()
+                        .take(50)
+                        .collect(),
                     next_cursor: next.map(|last| paging::encode(&binding, &last.path)),
                     items,
                     backend,

@@ -3,7 +3,7 @@
 use crate::{
     servers::git::{
         Git,
-        engine::{Error, status, worktree},
+        engine::{Error, status, submodule, worktree},
         fault, tree,
     },
     tool::prelude::*,
@@ -101,11 +101,14 @@ impl Tool for GitWorktree {
                                 return Err(Error::NoWorktree(own.agent.to_string()));
                             }
                             if !args.force {
-                                let changed =
-                                    status::status(&workspaces.repository(&own)?, &[], true)?;
-                                if !changed.is_empty() {
-                                    let paths = changed.into_iter().take(50).map(|item| item.path);
-                                    return Err(Error::LocalChanges(paths.collect()));
+                                let repository = workspaces.repository(&own)?;
+                                let changed = status::status(&repository, &[], true)?.into_iter();
+                                let mut paths: Vec<String> =
+                                    changed.map(|item| item.path).collect();
+                                paths.extend(submodule::changed(&repository)?);
+                                if !paths.is_empty() {
+                                    paths.truncate(50);
+                                    return Err(Error::LocalChanges(paths));
                                 }
                             }
                             workspaces.remove_worktree(&own)?;

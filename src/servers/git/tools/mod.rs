@@ -40,6 +40,7 @@ pub mod git_show;
 pub mod git_signing_key;
 pub mod git_stash;
 pub mod git_status;
+pub mod git_submodule;
 pub mod git_tag;
 pub mod git_worktree;
 mod integrated;

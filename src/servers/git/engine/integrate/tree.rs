@@ -7,7 +7,7 @@ use git2::{Commit, Index, IndexEntry, IndexTime, Repository, Tree};
 
 use super::super::merge::{self, Conflict, Side};
 use super::super::sparse::{self, Part, Paths};
-use super::super::{Error, add, branch, shown, written};
+use super::super::{Error, add, branch, shown, submodule, written};
 use crate::base::beneath::{
     Beneath, Durability, Error as FileError, Existing, Kind, Links, RelPath,
 };
@@ -268,6 +268,7 @@ fn force(
     let part = Part::of(repository, paths)?;
     let index = repository.index()?;
     part.check_out(|here| {
+        submodule::way::make(repository, tree, Some(here))?;
         let mut options = CheckoutBuilder::new();
         options.force().disable_pathspec_match(true);
         for path in here {

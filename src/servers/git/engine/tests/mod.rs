@@ -5,6 +5,7 @@ mod fidelity;
 mod history;
 mod parts;
 mod safety;
+mod submodules;
 
 use std::path::PathBuf;
 
