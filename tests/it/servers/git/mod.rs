@@ -7,4 +7,5 @@ mod smart_http;
 mod sparse;
 mod ssh;
 mod sshd;
+mod submodules;
 mod team;
