@@ -26,10 +26,14 @@ pub fn break_locks(data: &Path, before: Millis) -> usize {
     let bare = projects
         .iter()
         .flat_map(|project| children(&project.join("repos")));
+    bare.map(|bare| break_locks_of(&bare, before)).sum()
+}
+
+/// The same in the repository `bare`.
+pub fn break_locks_of(bare: &Path, before: Millis) -> usize {
     // Not below `objects`: what lies there half-written is in nobody's way.
-    let waiting = bare
-        .flat_map(|bare| children(&bare))
-        .filter(|child| child.file_name().is_none_or(|name| name != "objects"));
+    let waiting = children(bare).into_iter();
+    let waiting = waiting.filter(|child| child.file_name().is_none_or(|name| name != "objects"));
     remove(waiting.collect(), &|name| name.ends_with(b".lock"), before)
 }
 

@@ -16,8 +16,9 @@ use git2::{Repository, RepositoryInitOptions};
 use sha2::{Digest as _, Sha256};
 
 use super::repository::{configure, open, sync_directory};
-use super::{Error, Shelf};
+use super::{Error, Shelf, leftovers};
 use crate::base::beneath::{self, Beneath, Durability, Kind, Links, RelPath};
+use crate::base::clock::Millis;
 use crate::base::hex::hex;
 
 /// HEAD before anything was put there.
@@ -115,9 +116,9 @@ pub fn make_placed(parent: &Repository, path: &RelPath) -> Result<Repository, Er
     made.ok_or_else(|| beneath::Error::NotADirectory.into())
 }
 
-/// Forgets what was put at `path`.
-pub fn forget(parent: &Repository, path: &RelPath) -> Result<(), Error> {
-    Ok(remove(&admin_of(parent, path))?)
+/// Removes git's locks in a store: a fetch that was killed leaves them. The caller is the only one who fetches into it.
+pub fn break_locks(store: &Repository) -> usize {
+    leftovers::break_locks_of(store.commondir(), Millis::MAX)
 }
 
 /// Puts the files at `path` aside, unless there are none: a checkout is about to take the submodule away.

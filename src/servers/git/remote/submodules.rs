@@ -166,7 +166,7 @@ impl Git {
     ) -> Result<(), ToolError> {
         let program = self.program()?.clone();
         let way = self.way_to_submodule(ctx, &one.url, credentials).await?;
-        ctx.progress(0.0, None, &format!("fetching the submodule {}", one.path));
+        ctx.progress(0.0, None, format!("fetching the submodule {}", one.path));
         // Git refuses to fetch into a shallow repository twice at once.
         let id = tree(ctx, repo.clone())?;
         let _fetching = self.workspaces.lock_submodule(&id, &one.path).await;
@@ -174,6 +174,7 @@ impl Git {
         self.look(ctx, repo, move |session, stop| {
             let make = || Ok(modules::make_store(&session.repository, &path)?);
             let store = session.with_refs(make)?;
+            modules::break_locks(&store);
             let stop = || stop.is_set();
             let fetch = |depth: &str, refspecs: Vec<Word>| {
                 let command = program

@@ -27,8 +27,9 @@ pub struct BadLine {
 /// The submodules, by name. What is said twice holds as it was said last.
 pub fn read(text: &str) -> Result<Vec<Declared>, BadLine> {
     let text = text.strip_prefix('\u{feff}').unwrap_or(text);
+    let text = text.replace("\r\n", "\n");
     let mut reader = Reader {
-        rest: text,
+        rest: &text,
         line: 1,
     };
     let mut all: BTreeMap<String, Declared> = BTreeMap::new();
@@ -169,12 +170,11 @@ impl Reader<'_> {
         if key.is_empty() {
             return Err(self.bad("it is neither a section nor a key"));
         }
-        match self.peek_after_blanks() {
+        while matches!(self.peek(), Some(' ' | '\t')) {
+            self.skip();
+        }
+        match self.peek() {
             None | Some('\n') => return Ok((key, None)),
-            Some('#' | ';') => {
-                self.comment();
-                return Ok((key, None));
-            }
             Some('=') => self.skip(),
             Some(_) => return Err(self.bad("a key has neither value nor end")),
         }
@@ -213,10 +213,9 @@ impl Reader<'_> {
                     kept = value.len();
                     continue;
                 }
-                Some('\r') if !quoted && self.rest.starts_with("\r\n") => {}
                 Some(c) => {
                     value.push(c);
-                    if quoted || !matches!(c, ' ' | '\t') {
+                    if quoted || !matches!(c, ' ' | '\t' | '\r') {
                         kept = value.len();
                     }
                 }
@@ -272,7 +271,7 @@ mod tests {
             text in "(\\[submodule \"[ab.]{1,2}\"\\]\n|\t(path|url|x) = [a-c ./\"\\\\#;]{0,8}\n|[a-z=\\[\\]\"#; \r]{0,6}\n){0,8}"
         ) {
             let by_program = listed_by_program(&text);
-            if let (Ok(own), Some(Some(theirs))) = (read(&text), &by_program) {
+            if let (Ok(own), Some(Ok(theirs))) = (read(&text), &by_program) {
                 let mut said = BTreeMap::new();
                 for one in own {
                     said.insert(format!("submodule.{}.path", one.name), one.path);
@@ -284,22 +283,25 @@ mod tests {
                 }
             }
             // What it refuses is not read here either.
-            if by_program == Some(None) {
+            if matches!(by_program, Some(Err(_))) {
                 proptest::prop_assert!(read(&text).is_err(), "{:?}", text);
             }
         }
     }
 
-    /// What `git config` makes of it; `None` inside where it refuses it, and outside where there is no program.
+    /// Values by their names.
+    type Said = BTreeMap<String, Option<String>>;
+
+    /// What `git config` makes of it, or why it refuses it; `None` where there is no program.
     #[allow(clippy::disallowed_methods, reason = "the git program is the measure")]
-    fn listed_by_program(text: &str) -> Option<Option<BTreeMap<String, Option<String>>>> {
+    fn listed_by_program(text: &str) -> Option<Result<Said, String>> {
         let dir = tempfile::tempdir().unwrap();
         std::fs::write(dir.path().join("x"), text).unwrap();
         let mut git = std::process::Command::new("git");
         git.args(["config", "--no-includes", "--list", "-z", "--file"]);
         let done = git.arg(dir.path().join("x")).output().ok()?;
         if !done.status.success() {
-            return Some(None);
+            return Some(Err(String::from_utf8_lossy(&done.stderr).into_owned()));
         }
         let said = String::from_utf8(done.stdout).unwrap();
         let lines = said.split('\0').filter(|line| !line.is_empty());
@@ -307,6 +309,6 @@ mod tests {
             Some((name, value)) => (name.to_owned(), Some(value.to_owned())),
             None => (line.to_owned(), None),
         });
-        Some(Some(pairs.collect()))
+        Some(Ok(pairs.collect()))
     }
 }

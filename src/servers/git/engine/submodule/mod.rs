@@ -19,6 +19,8 @@ use crate::project::workspace::{modules, sparse};
 /// Says which there are.
 pub const FILE: &str = ".gitmodules";
 pub const GITLINK: u32 = 0o160_000;
+/// Where an entry's flags have its side of a conflict.
+const STAGE: u16 = 0x3000;
 
 /// What is at a submodule's path.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
@@ -62,7 +64,7 @@ pub struct Held {
 
 /// Whether an entry is a submodule.
 pub fn is_link(entry: &IndexEntry) -> bool {
-    entry.mode == GITLINK && entry.flags >> 12 & 3 == 0
+    entry.mode == GITLINK && entry.flags & STAGE == 0
 }
 
 /// The submodules in the index of `container`, which lies at `at`: an agent's tree, or a submodule that was put there.

@@ -175,7 +175,7 @@ pub fn put(
     most: u64,
     stop: &dyn Fn() -> bool,
 ) -> Result<(), Error> {
-    let store = modules::store(parent, path)?.ok_or_else(|| Error::NotFetched(target))?;
+    let store = modules::store(parent, path)?.ok_or(Error::NotFetched(target))?;
     let commit = store
         .find_commit(target)
         .map_err(|_| Error::NotFetched(target))?;

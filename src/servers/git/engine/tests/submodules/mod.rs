@@ -226,10 +226,15 @@ fn what_is_below_a_submodule_outlives_its_absence() {
         ))
         .unwrap();
     let tree = index.write_tree_to(&repo).unwrap();
+    let tree = repo.find_tree(tree).unwrap();
+    let (by, parent) = (who.signature().unwrap(), repo.find_commit(with).unwrap());
+    let made = repo.commit(None, &by, &by, "a file", &tree, &[&parent]);
+    let instead = made.unwrap();
     for force in [false, true] {
-        bring(tree, force);
+        go_to(instead, force);
+        submodule::way::settle(&room.repo("ann")).unwrap();
         assert_eq!(read(&room, "lib").as_deref(), Some("file"));
-        bring(with, true);
+        go_to(with, force);
         there();
     }
 }
