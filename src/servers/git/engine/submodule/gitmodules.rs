@@ -203,7 +203,7 @@ impl Reader<'_> {
                 Some('\\') => {
                     self.skip();
                     match self.next() {
-                        Some('\n') => continue,
+                        Some('\n') => {}
                         Some('t') => value.push('\t'),
                         Some('n') => value.push('\n'),
                         Some('b') => value.push('\u{8}'),
@@ -213,6 +213,7 @@ impl Reader<'_> {
                     kept = value.len();
                     continue;
                 }
+                Some(' ' | '\t' | '\r') if !quoted && value.is_empty() => {}
                 Some(c) => {
                     value.push(c);
                     if quoted || !matches!(c, ' ' | '\t' | '\r') {
@@ -247,6 +248,24 @@ mod tests {
             declared("lib", "vendor/lib", Some("two")),
         ];
         assert_eq!(read, like);
+    }
+
+    #[test]
+    fn blanks_belong_to_a_value_inside_of_it() {
+        for (value, read_as) in [
+            (" \\\n\tx ", "x"),
+            ("x \\\n", "x "),
+            ("\" x \" # y", " x "),
+            ("x\t y\r\n", "x\t y"),
+            ("", ""),
+        ] {
+            let text = format!("[submodule \"a\"]\npath ={value}");
+            assert_eq!(
+                read(&text).unwrap()[0].path.as_deref(),
+                Some(read_as),
+                "{value:?}"
+            );
+        }
     }
 
     #[test]
