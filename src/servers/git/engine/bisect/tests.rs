@@ -1,11 +1,5 @@
-#![allow(
-    clippy::disallowed_methods,
-    reason = "the real git bisect is the measure"
-)]
-
 use std::collections::BTreeSet;
 use std::path::Path;
-use std::process;
 
 use git2::{Signature, Time};
 use proptest::prelude::*;
@@ -14,7 +8,7 @@ use super::*;
 
 /// A history: commit `n` has the parents given for it, all smaller, and writes to the file `a` if it is told to.
 struct History {
-    dir: tempfile::TempDir,
+    _dir: tempfile::TempDir,
     repository: Repository,
     ids: Vec<Oid>,
     parents: Vec<BTreeSet<usize>>,
@@ -48,7 +42,7 @@ impl History {
             ids.push(made.unwrap());
         }
         Self {
-            dir,
+            _dir: dir,
             repository,
             ids,
             parents: parents.to_vec(),
@@ -94,42 +88,6 @@ impl History {
                 Some(false) => known.good.push(next),
                 None => known.skip.push(next),
             }
-        }
-        unreachable!()
-    }
-
-    fn git(&self, args: &[&str]) -> (bool, String) {
-        let done = process::Command::new("git")
-            .args(args)
-            .env("GIT_DIR", self.dir.path())
-            .output()
-            .unwrap();
-        let said = String::from_utf8(done.stdout).unwrap();
-        (done.status.success(), said)
-    }
-
-    /// How many tests the real program takes.
-    fn by_git(&self, good: &[usize], bad: usize, test: &dyn Fn(usize) -> Option<bool>) -> usize {
-        // It begins at a HEAD that is there.
-        self.repository.set_head_detached(self.ids[bad]).unwrap();
-        let mut args = vec!["bisect".to_owned(), "start".into(), "--no-checkout".into()];
-        args.push(self.ids[bad].to_string());
-        args.extend(good.iter().map(|number| self.ids[*number].to_string()));
-        let args: Vec<&str> = args.iter().map(String::as_str).collect();
-        let (mut fine, mut said) = self.git(&args);
-        assert!(fine, "{said}");
-        for steps in 0.. {
-            if !fine || said.contains("first bad commit") {
-                return steps;
-            }
-            let (_, at) = self.git(&["rev-parse", "BISECT_HEAD"]);
-            let tested = test(self.number(Oid::from_str(at.trim()).unwrap()));
-            let word = match tested {
-                Some(true) => "bad",
-                Some(false) => "good",
-                None => "skip",
-            };
-            (fine, said) = self.git(&["bisect", word]);
         }
         unreachable!()
     }
@@ -329,29 +287,28 @@ proptest! {
             }
         }
     }
-}
 
-proptest! {
-    #![proptest_config(ProptestConfig::with_cases(6))]
-
-    // Of equally good commits to test next each takes another, so that one fault is found sooner by the one, and one by the
-    // other: what counts is how long it takes at most.
+    /// As git chooses: whichever way the test goes, of those that can be the first bad one as many as can be are out.
     #[test]
-    fn no_fault_takes_longer_than_the_slowest_by_git(parents in histories(), good in 0..20usize) {
+    fn the_commit_to_test_parts_the_suspects_best(parents in histories(), good in 0..20usize) {
         let history = History::new(&parents, &[true]);
         let bad = parents.len() - 1;
-        let good = good % bad;
-        let (mut own, mut by_git) = (vec![0; programs().len()], 0);
-        for fault in history.before(bad).difference(&history.before(good)) {
-            let test = |number: usize| Some(history.before(number).contains(fault));
-            for (most, git) in own.iter_mut().zip(programs()) {
-                *most = history.search(git.as_ref(), (&[good], bad), &[], &test).1.max(*most);
-            }
-            if own.len() > 1 {
-                by_git = history.by_git(&[good], bad, &test).max(by_git);
-                history.git(&["bisect", "reset"]);
+        let reached: Vec<usize> = history.before(bad).into_iter().filter(|number| *number != bad).collect();
+        let good = reached[good % reached.len()];
+        let suspects = &history.before(bad) - &history.before(good);
+        let parted = |number: usize| {
+            let below = (&history.before(number) & &suspects).len();
+            below.min(suspects.len() - below)
+        };
+        let best = suspects.iter().map(|number| parted(*number)).max();
+        let known = Known { good: vec![history.ids[good]], ..Known::default() };
+        for git in programs() {
+            let found = bisect(&history.repository, git.as_ref(), history.ids[bad], &known, &|| false).unwrap();
+            match found.answer {
+                Answer::Next { commit, .. } => prop_assert_eq!(Some(parted(history.number(commit))), best),
+                Answer::First(first) => prop_assert_eq!((history.number(first), suspects.len()), (bad, 1)),
+                other => prop_assert!(false, "{:?}", other),
             }
         }
-        prop_assert!(own.len() == 1 || own.iter().all(|most| *most <= by_git + 1), "{:?}, {}", own, by_git);
     }
 }
