@@ -8,7 +8,7 @@ use std::path::Path;
 
 use git2::{Delta, DiffOptions, Index, Repository};
 
-use super::{Error, shown, sparse, submodule};
+use super::{Error, pathspec, shown, sparse, submodule};
 use crate::base::beneath::{Beneath, Error as FileError, Kind, Links, RelPath};
 
 /// Stages what changed at or below `paths`: new, modified and deleted files. Returns the paths that changed in the index.
@@ -33,13 +33,10 @@ pub fn add(
         .recurse_untracked_dirs(true)
         .include_ignored(force)
         .recurse_ignored_dirs(force)
-        .include_typechange(true);
-    if !paths.iter().any(RelPath::is_root) {
-        // Names, not patterns; and no other directory is looked at.
-        options.disable_pathspec_match(true);
-        for path in paths {
-            options.pathspec(path.as_str());
-        }
+        .include_typechange(true)
+        .disable_pathspec_match(true);
+    for path in pathspec::of(paths) {
+        options.pathspec(path);
     }
     let compared = sparse::quiet_index(repository)?;
     let diff = repository.diff_index_to_workdir(Some(&compared), Some(&mut options))?;

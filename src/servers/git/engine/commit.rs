@@ -2,10 +2,10 @@
 
 use std::fs;
 
-use git2::{Commit, ConfigLevel, Oid, Repository, Signature, Time};
+use git2::{Commit, ConfigLevel, DiffOptions, Oid, Repository, Signature, Time, Tree};
 
 use super::integrate::state;
-use super::{Error, name, shown, sign::SigningKey, status, written};
+use super::{Error, directories, name, pathspec, shown, sign::SigningKey, status, written};
 use crate::project::workspace::default_branch;
 
 /// What to commit.
@@ -74,7 +74,7 @@ pub fn commit(repository: &Repository, wanted: &Wanted, who: &Who) -> Result<Com
     state::refuse(repository)?;
     let head = name::head(repository)?;
     check_expected(head.as_ref(), wanted.expected_head.as_deref())?;
-    let mut index = repository.index()?;
+    let index = repository.index()?;
     if index.has_conflicts() {
         let conflicts = index.conflicts()?.flatten();
         let sides = conflicts.filter_map(|c| c.our.or(c.their).or(c.ancestor));
@@ -83,7 +83,7 @@ pub fn commit(repository: &Repository, wanted: &Wanted, who: &Who) -> Result<Com
         ));
     }
     let base = head.as_ref().map(Commit::tree).transpose()?;
-    let tree = repository.find_tree(written::tree(repository, &mut index, base.as_ref())?)?;
+    let tree = repository.find_tree(written::tree(repository, &index, base.as_ref())?)?;
     let before = if wanted.amend {
         let head = head.as_ref().ok_or(Error::Unborn)?;
         head.parents().next()
@@ -126,19 +126,41 @@ pub fn commit(repository: &Repository, wanted: &Wanted, who: &Who) -> Result<Com
         id,
         &format!("{how}: {summary}"),
     )?;
-    let stats = repository
-        .diff_tree_to_tree(before_tree.as_ref(), Some(&tree), None)?
-        .stats()?;
+    let (files, insertions, deletions) = size(repository, before_tree.as_ref(), &tree)?;
     Ok(Committed {
         id,
         parents: made.parent_ids().collect(),
         branch: name::head_branch(repository)?,
         summary,
-        files: stats.files_changed(),
-        insertions: stats.insertions(),
-        deletions: stats.deletions(),
+        files,
+        insertions,
+        deletions,
         started: start_default_branch(repository, id)?,
     })
+}
+
+/// Files that differ between two trees, lines that one has more and that the other has.
+fn size(
+    repository: &Repository,
+    before: Option<&Tree<'_>>,
+    tree: &Tree<'_>,
+) -> Result<(usize, usize, usize), Error> {
+    let mut options = DiffOptions::new();
+    if let Some(before) = before {
+        // libgit2 reads all directories of both, unless it is told where to look.
+        let paths = directories::differing(repository, before, tree)?;
+        if paths.is_empty() {
+            return Ok((0, 0, 0));
+        }
+        options.disable_pathspec_match(true);
+        for path in pathspec::of_bytes(paths) {
+            options.pathspec(path);
+        }
+    }
+    let stats = repository
+        .diff_tree_to_tree(before, Some(tree), Some(&mut options))?
+        .stats()?;
+    Ok((stats.files_changed(), stats.insertions(), stats.deletions()))
 }
 
 /// Agents start on branches of their own; the first commit of all also becomes the default branch, from which the

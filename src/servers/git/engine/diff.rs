@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::renames::{Listed, Lists, Trees};
 use super::status::Change;
-use super::{Backend, Error, name, patch, shown, sparse};
+use super::{Backend, Error, name, patch, pathspec, shown, sparse};
 use crate::base::beneath::RelPath;
 use crate::servers::git::cli::Program;
 
@@ -175,12 +175,10 @@ fn options(paths: &[RelPath], context: u32) -> DiffOptions {
         .include_typechange(true)
         .ignore_submodules(false)
         .indent_heuristic(true)
-        .max_size(MAX_FILE);
-    if !paths.iter().any(RelPath::is_root) {
-        options.disable_pathspec_match(true);
-        for path in paths {
-            options.pathspec(path.as_str());
-        }
+        .max_size(MAX_FILE)
+        .disable_pathspec_match(true);
+    for path in pathspec::of(paths) {
+        options.pathspec(path);
     }
     options
 }

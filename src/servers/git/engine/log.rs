@@ -5,7 +5,7 @@ use std::path::Path;
 use git2::{Commit, DiffOptions, Oid, Repository, Sort, Tree};
 use serde::{Deserialize, Serialize};
 
-use super::{Backend, Error, name, shown};
+use super::{Backend, Error, name, pathspec, shown};
 use crate::base::beneath::RelPath;
 use crate::servers::git::cli::{Place, Program, Word};
 
@@ -341,8 +341,8 @@ fn changes_count(
         .transpose()?;
     let mut options = DiffOptions::new();
     options.disable_pathspec_match(true);
-    for path in filter.paths.iter().filter(|path| !path.is_root()) {
-        options.pathspec(path.as_str());
+    for path in pathspec::of(&filter.paths) {
+        options.pathspec(path);
     }
     let diff =
         repository.diff_tree_to_tree(old.as_ref(), Some(&commit.tree()?), Some(&mut options))?;

@@ -137,11 +137,11 @@ pub fn rebase(repository: &Repository, ends: &Ends, who: &Who) -> Result<Oid, Er
                 commit.id()
             )));
         }
-        let mut index = repository.cherrypick_commit(&commit, &onto, 0, Some(&merge_options()))?;
+        let index = repository.cherrypick_commit(&commit, &onto, 0, Some(&merge_options()))?;
         if index.has_conflicts() {
             return Err(Error::Conflicted(conflicting(&index)?));
         }
-        let tree = written::tree(repository, &mut index, Some(&onto.tree()?))?;
+        let tree = written::tree(repository, &index, Some(&onto.tree()?))?;
         if tree == onto.tree_id() {
             // The target has it already.
             continue;
@@ -207,15 +207,11 @@ fn merge_options() -> MergeOptions {
 fn merged(repository: &Repository, ends: &Ends) -> Result<Result<Oid, Vec<String>>, Error> {
     let ours = repository.find_commit(ends.base)?;
     let theirs = repository.find_commit(ends.head)?;
-    let mut index = repository.merge_commits(&ours, &theirs, Some(&merge_options()))?;
+    let index = repository.merge_commits(&ours, &theirs, Some(&merge_options()))?;
     if index.has_conflicts() {
         return Ok(Err(conflicting(&index)?));
     }
-    Ok(Ok(written::tree(
-        repository,
-        &mut index,
-        Some(&ours.tree()?),
-    )?))
+    Ok(Ok(written::tree(repository, &index, Some(&ours.tree()?))?))
 }
 
 fn clean(merged: Result<Oid, Vec<String>>) -> Result<Oid, Error> {

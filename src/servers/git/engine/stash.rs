@@ -175,7 +175,7 @@ fn merged<'r>(
     head: &Tree<'_>,
     theirs: &Tree<'_>,
 ) -> Result<Tree<'r>, Error> {
-    let mut index = repository.merge_trees(base, head, theirs, Some(&merge::options()))?;
+    let index = repository.merge_trees(base, head, theirs, Some(&merge::options()))?;
     let conflicts = merge::conflicts(&index)?;
     if !conflicts.is_empty() {
         return Err(Error::StashConflicts {
@@ -186,7 +186,7 @@ fn merged<'r>(
                 .collect(),
         });
     }
-    Ok(repository.find_tree(written::tree(repository, &mut index, Some(head))?)?)
+    Ok(repository.find_tree(written::tree(repository, &index, Some(head))?)?)
 }
 
 /// The files that were put aside without being tracked.

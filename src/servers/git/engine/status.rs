@@ -1,5 +1,7 @@
 //! What differs between HEAD, the index and the tree.
 
+use std::fs::File;
+use std::io::{self, ErrorKind, Read as _};
 use std::path::Path;
 
 use git2::{Delta, DiffOptions, FileMode, Index, Repository, Status, StatusEntry, StatusOptions};
@@ -7,7 +9,7 @@ use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::reset::is_below;
-use super::{Backend, Error, name, porcelain, shown, sparse, submodule};
+use super::{Backend, Error, name, pathspec, porcelain, shown, sparse, submodule};
 use crate::base::beneath::RelPath;
 use crate::servers::git::cli::Program;
 
@@ -59,7 +61,7 @@ pub struct Item {
 }
 
 /// Files in the index above which the git program is asked, if it is there: before that, starting it costs more.
-const MANY_FILES: usize = 2000;
+const MANY_FILES: u32 = 2000;
 
 /// Every file that differs, untracked ones too, and who looked. With the tree's lock, the program `may_write` what it
 /// learned of the files' times into the index.
@@ -73,11 +75,30 @@ pub fn all(
     // The program sees what the index on the disk says.
     let unsaved = sparse::settle(repository, may_write)?;
     match git {
-        Some(git) if !unsaved && repository.index()?.len() > MANY_FILES => {
+        Some(git) if !unsaved && files(repository)? > MANY_FILES => {
             let items = porcelain::status(repository, git, paths, may_write, stop)?;
             Ok((with_links(repository, paths, items)?, Backend::Git))
         }
         _ => Ok((status(repository, paths, true)?, Backend::Libgit2)),
+    }
+}
+
+/// How many files the index on the disk has, by its header (gitformat-index): to read a large one whole takes libgit2 longer than
+/// all else that is done here beside the program.
+fn files(repository: &Repository) -> io::Result<u32> {
+    let mut header = [0; 12];
+    let read = File::open(repository.path().join("index"))
+        .and_then(|mut index| index.read_exact(&mut header));
+    match (read, header) {
+        (Ok(()), [b'D', b'I', b'R', b'C', _, _, _, _, count @ ..]) => Ok(u32::from_be_bytes(count)),
+        // libgit2 says what is wrong with it.
+        (Ok(()), _) => Ok(0),
+        (Err(error), _)
+            if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::UnexpectedEof) =>
+        {
+            Ok(0)
+        }
+        (Err(error), _) => Err(error),
     }
 }
 
@@ -95,12 +116,10 @@ pub fn status(
         .renames_head_to_index(true)
         .exclude_submodules(true)
         .include_unreadable(true)
-        .sort_case_sensitively(true);
-    if !paths.iter().any(RelPath::is_root) {
-        options.disable_pathspec_match(true);
-        for path in paths {
-            options.pathspec(path.as_str());
-        }
+        .sort_case_sensitively(true)
+        .disable_pathspec_match(true);
+    for path in pathspec::of(paths) {
+        options.pathspec(path);
     }
     let statuses = repository.statuses(Some(&mut options))?;
     let index = repository.index()?;
@@ -120,11 +139,16 @@ fn with_links(
     let head = name::head(repository)?
         .map(|head| head.tree())
         .transpose()?;
-    let index = repository.index()?;
     let file = Path::new(submodule::FILE);
     let of_head = head
         .as_ref()
         .is_some_and(|head| head.get_path(file).is_ok());
+    // What HEAD does not have is among the items if it is staged, unless nobody asked for it.
+    let may_be_staged = !paths.is_empty() || items.iter().any(|item| item.path == submodule::FILE);
+    if !of_head && !may_be_staged {
+        return Ok(items);
+    }
+    let index = repository.index()?;
     if !of_head && index.get_path(file, 0).is_none() {
         return Ok(items);
     }

@@ -1,13 +1,10 @@
 //! Commits that are on the disk when they are said to be, and trees.
 
-use std::collections::BTreeMap;
-use std::ffi::OsStr;
-use std::os::unix::ffi::OsStrExt as _;
-use std::path::Path;
+use git2::{
+    Commit, Error, ErrorClass, ErrorCode, Index, ObjectType, Oid, Repository, Signature, Tree,
+};
 
-use git2::{Commit, Error, Index, ObjectType, Oid, Repository, Signature, Tree};
-
-use super::sign::SigningKey;
+use super::{directories::Directory, sign::SigningKey};
 use crate::project::workspace::{self, sparse::Cone};
 
 /// Writes a commit. No reference moves.
@@ -31,95 +28,38 @@ pub fn commit(
     })
 }
 
-/// Writes the tree of `index`, which has no conflicts.
+/// Writes the tree of `index`: of its directories only those that `base`, which is HEAD's as a rule, does not have.
 ///
-/// libgit2 asks for each file whether its object is there, and in a partial clone those that a worktree leaves out need not be.
-/// So with such worktrees only the directories are written in which `index` differs from `base`.
+/// libgit2's own writer writes every directory again that it has not written itself, asks for each of their files whether its
+/// object is there, and reads all that it wrote: of a commit to a large repository that is most of the time.
+///
+/// # Errors
+/// `index` has conflicts, or objects of changed files are missing; where worktrees leave files out, these need not be there.
 pub fn tree(
     repository: &Repository,
-    index: &mut Index,
+    index: &Index,
     base: Option<&Tree<'_>>,
 ) -> Result<Oid, workspace::Error> {
-    if Cone::read(repository)?.is_none() {
-        return Ok(index.write_tree_to(repository)?);
+    if index.has_conflicts() {
+        let says = "the index has conflicts";
+        return Err(Error::new(ErrorCode::Unmerged, ErrorClass::Index, says).into());
     }
-    let diff = repository.diff_tree_to_index(base, Some(index), None)?;
-    let mut changes = BTreeMap::new();
-    for delta in diff.deltas() {
-        let both = [delta.old_file(), delta.new_file()];
-        for path in both.iter().filter_map(git2::DiffFile::path_bytes) {
-            let entry = index.get_path(Path::new(OsStr::from_bytes(path)), 0);
-            changes.insert(path.to_vec(), entry.map(|entry| (entry.mode, entry.id)));
-        }
-    }
-    let written = directory(repository, base, changes)?;
-    let empty = || repository.odb()?.write(ObjectType::Tree, b"");
-    Ok(written.map_or_else(empty, Ok)?)
-}
-
-/// Files by their paths from some directory on: mode and content, or none.
-type Changes = BTreeMap<Vec<u8>, Option<(u32, Oid)>>;
-
-/// Writes `base` with `changes`; `None` when nothing is left in it.
-fn directory(
-    repository: &Repository,
-    base: Option<&Tree<'_>>,
-    changes: Changes,
-) -> Result<Option<Oid>, Error> {
-    // By name, that of a directory with a slash at its end: so git sorts them.
-    let mut entries = BTreeMap::new();
-    for entry in base.into_iter().flatten() {
-        let mut name = entry.name_bytes().to_vec();
-        if entry.kind() == Some(ObjectType::Tree) {
-            name.push(b'/');
-        }
-        entries.insert(name, (entry.filemode_raw().cast_unsigned(), entry.id()));
-    }
-    let mut below: BTreeMap<Vec<u8>, Changes> = BTreeMap::new();
-    for (path, file) in changes {
-        let mut parts = path.splitn(2, |byte| *byte == b'/');
-        let (Some(name), rest) = (parts.next(), parts.next()) else {
-            continue;
-        };
-        match (rest, file) {
-            (Some(rest), file) => {
-                let name = [name, b"/"].concat();
-                below.entry(name).or_default().insert(rest.to_vec(), file);
-            }
-            (None, Some(file)) => {
-                entries.insert(name.to_vec(), file);
-            }
-            (None, None) => {
-                entries.remove(name);
-            }
-        }
-    }
-    for (name, changes) in below {
-        let before = entries.remove(&name);
-        let before = before.map(|(_, id)| repository.find_tree(id)).transpose()?;
-        if let Some(id) = directory(repository, before.as_ref(), changes)? {
-            entries.insert(name, (0o40_000, id));
-        }
-    }
-    if entries.is_empty() {
-        return Ok(None);
-    }
-    let mut text = Vec::new();
-    for (name, (mode, id)) in &entries {
-        let name = name.strip_suffix(b"/").unwrap_or(name);
-        text.extend_from_slice(format!("{mode:o} ").as_bytes());
-        text.extend_from_slice(name);
-        text.push(0);
-        text.extend_from_slice(id.as_bytes());
-    }
-    repository.odb()?.write(ObjectType::Tree, &text).map(Some)
+    let top = Directory::top(index)?;
+    let all_here = Cone::read(repository)?.is_none();
+    top.write(repository, base, all_here)?;
+    Ok(top.id)
 }
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeMap;
+
+    use git2::{DiffDelta, DiffOptions, TreeWalkMode, TreeWalkResult};
+
     use super::*;
-    use crate::base::beneath::RelPath;
-    use crate::servers::git::engine::{integrate::tree::entry, merge::Side};
+    use crate::servers::git::engine::{
+        directories::differing, integrate::tree::entry, merge::Side, pathspec, submodule::GITLINK,
+    };
 
     #[test]
     fn a_commit_that_cannot_be_written_is_an_error() {
@@ -144,6 +84,37 @@ mod tests {
         assert!(repository.find_commit(id).is_ok());
     }
 
+    #[test]
+    fn what_is_missing_or_in_conflict_is_in_no_tree() {
+        let dir = tempfile::tempdir().unwrap();
+        let repository = Repository::init_bare(dir.path()).unwrap();
+        let lost = Side {
+            id: Oid::from_str(&"1".repeat(40)).unwrap(),
+            mode: 0o100_644,
+        };
+        let mut index = Index::new().unwrap();
+        index.add(&entry("a/b", &lost, 0)).unwrap();
+        let refused = tree(&repository, &index, None).unwrap_err().to_string();
+        assert!(refused.contains("a/b is staged as 1111111"), "{refused}");
+        let mut index = Index::new().unwrap();
+        let id = repository.blob(b"1").unwrap();
+        for stage in [2, 3] {
+            let side = Side { id, ..lost };
+            index.add(&entry("a", &side, stage)).unwrap();
+        }
+        let refused = tree(&repository, &index, None).unwrap_err().to_string();
+        assert!(refused.contains("has conflicts"), "{refused}");
+        // A submodule's commit is not the repository's own.
+        let mut index = Index::new().unwrap();
+        let link = Side {
+            mode: GITLINK,
+            ..lost
+        };
+        index.add(&entry("sub", &link, 0)).unwrap();
+        let id = tree(&repository, &index, None).unwrap();
+        assert_eq!(repository.find_tree(id).unwrap().len(), 1);
+    }
+
     proptest::proptest! {
         #[test]
         fn a_tree_is_the_one_that_libgit2_writes(
@@ -164,14 +135,31 @@ mod tests {
                 }
                 index
             };
-            let base = index_of(&old).write_tree_to(&repository).unwrap();
-            let base = repository.find_tree(base).unwrap();
+            let base = repository.find_tree(tree(&repository, &index_of(&old), None).unwrap()).unwrap();
             let mut index = index_of(&new);
-            let whole = index.write_tree_to(&repository).unwrap();
-            let directory = RelPath::parse("a").unwrap();
-            Cone::new(&[directory]).unwrap().write(&repository).unwrap();
-            proptest::prop_assert_eq!(tree(&repository, &mut index, Some(&base)).unwrap(), whole);
-            proptest::prop_assert_eq!(tree(&repository, &mut index, None).unwrap(), whole);
+            let id = tree(&repository, &index, Some(&base)).unwrap();
+            // Nothing of it is missing.
+            let after = repository.find_tree(id).unwrap();
+            after.walk(TreeWalkMode::PreOrder, |_, _| TreeWalkResult::Ok).unwrap();
+            proptest::prop_assert_eq!(index.write_tree_to(&repository).unwrap(), id);
+
+            // Who looks only where they differ sees all that differs.
+            let seen = |options: &mut DiffOptions| {
+                let diff = repository.diff_tree_to_tree(Some(&base), Some(&after), Some(options)).unwrap();
+                let sides = |delta: DiffDelta<'_>| (delta.status(), delta.old_file().id(), delta.new_file().id(),
+                                                    delta.new_file().path().unwrap().to_owned());
+                diff.deltas().map(sides).collect::<Vec<_>>()
+            };
+            let mut narrow = DiffOptions::new();
+            narrow.disable_pathspec_match(true);
+            let paths = differing(&repository, &base, &after).unwrap();
+            proptest::prop_assert_eq!(paths.is_empty(), base.id() == after.id());
+            if !paths.is_empty() {
+                for path in pathspec::of_bytes(paths) {
+                    narrow.pathspec(path);
+                }
+                proptest::prop_assert_eq!(seen(&mut narrow), seen(&mut DiffOptions::new()));
+            }
         }
     }
 }

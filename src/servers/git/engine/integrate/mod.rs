@@ -113,7 +113,7 @@ pub fn merge(
     if index.has_conflicts() {
         return stop_at(work, &mut state, &ours, &mut index, dry);
     }
-    let tree = written::tree(repository, &mut index, Some(&ours.tree()?))?;
+    let tree = written::tree(repository, &index, Some(&ours.tree()?))?;
     let made = record_merge(work, &state, tree, &ours)?;
     if !dry {
         move_to(work, &ours, &made, &format!("merge {label}"))?;

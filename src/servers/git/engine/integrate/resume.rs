@@ -30,7 +30,7 @@ pub fn proceed(work: &Work<'_>, kind: Kind, message: Option<&str>) -> Result<Out
         ));
     }
     let head = name::head(repository)?.ok_or(Error::Unborn)?;
-    let tree = written::tree(repository, &mut index, Some(&head.tree()?))?;
+    let tree = written::tree(repository, &index, Some(&head.tree()?))?;
     if kind == Kind::Merge {
         if let Some(message) = message {
             message.clone_into(&mut state.message);

@@ -28,11 +28,11 @@ pub fn run<'r>(
         }
         state.current = state.todo.remove(0);
         let commit = repository.find_commit(state.current)?;
-        let mut index = pick(repository, state, &commit, &tip)?;
+        let index = pick(repository, state, &commit, &tip)?;
         if index.has_conflicts() {
             return Ok(Ran::Stopped(tip, index));
         }
-        let tree = written::tree(repository, &mut index, Some(&tip.tree()?))?;
+        let tree = written::tree(repository, &index, Some(&tip.tree()?))?;
         if let Some(made) = record(repository, state, tree, &tip, who)? {
             tip = made;
         }

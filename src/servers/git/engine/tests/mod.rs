@@ -4,6 +4,7 @@ mod changes;
 mod fidelity;
 mod history;
 mod parts;
+mod paths;
 mod safety;
 mod submodules;
 
